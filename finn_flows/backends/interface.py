@@ -1,0 +1,92 @@
+"""The contract between the sweep driver and a build backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from finn_flows.cut import Cut, split_network
+from finn_flows.folding import Folding
+from finn_flows.network import Network
+from reports.sweep_record import LayerRecord, PartName
+from reports.utilization import Source, Utilization
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of a network to build: what a backend is given.
+
+    ``whole`` is the complete network; ``cut`` is None exactly when ``name`` is ``whole``.
+    ``folding`` is that of the complete network. ``device`` is a part name such as
+    ``xc7z020clg400-1``. Pickles, so that a worker process can build it.
+    """
+
+    whole: Network
+    name: PartName
+    cut: Cut | None
+    folding: Folding
+    device: str
+    clock_mhz: float
+
+    @cached_property
+    def network(self) -> Network:
+        """The layers of this part alone, still carrying their numbers in the whole network."""
+        if self.cut is None:
+            return self.whole
+        return split_network(self.whole, self.cut)[0 if self.name is PartName.FIRST else 1]
+
+    def __str__(self) -> str:
+        return "whole network" if self.cut is None else f"{self.cut}, {self.name.value} part"
+
+    def key(self, backend: Backend) -> str:
+        """Content address of the result of building this part: sha256 over all that decides it."""
+        facts = {
+            "network": self.whole.sha256,
+            "part": self.name.value,
+            "cut": None if self.cut is None else [self.cut.layer, self.cut.pool],
+            "folding": self.folding.sha256,
+            "device": self.device,
+            "clock_mhz": self.clock_mhz,
+            "backend": backend.name,
+            "tools": backend.tool_versions(),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a backend found out about a part.
+
+    ``cycles``: per image in steady state, the slowest node's (``slowest``). ``artefacts``: files it
+    left in the output directory, by role. ``utilization`` is None only for a part without layers.
+    """
+
+    utilization: Utilization | None
+    cycles: int | None
+    slowest: str | None
+    layers: tuple[LayerRecord, ...]
+    artefacts: dict[str, Path] = field(default_factory=dict)
+
+
+class Backend(Protocol):
+    """A way of building a part. Construction is cheap and imports no tool.
+
+    """
+
+    name: str
+    source: Source
+
+    def tool_versions(self) -> dict[str, str]:
+        """Name and version of everything that can change the numbers (quick: no heavy import)."""
+        ...
+
+    def build(self, part: Part, directory: Path) -> BuildResult:
+        """Build ``part``, leaving artefacts in the existing, empty ``directory``.
+
+        Raises BuildError, naming the layer, if this part cannot be built.
+        """
+        ...

@@ -1,0 +1,133 @@
+"""Folding: how many multipliers a layer gets, and so how many cycles it takes.
+
+PE is how many output channels a layer works on at once, SIMD how many inputs of each. PE must
+divide the output channels, SIMD the input channels (for a fully connected layer, the inputs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from dse.errors import FoldingError
+from finn_flows.network import ComputeLayer, ConvLayer, MaxPoolLayer, Network
+
+
+@dataclass(frozen=True)
+class LayerFolding:
+    """SIMD and PE of one layer."""
+
+    simd: int
+    pe: int
+
+
+@dataclass(frozen=True)
+class Folding:
+    """The folding of a whole network: one entry for each compute layer, by number."""
+
+    name: str
+    layers: tuple[LayerFolding, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the numbers alone: a name decides nothing."""
+        text = ";".join(f"{layer.simd},{layer.pe}" for layer in self.layers)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+#: (SIMD, PE) of layers 0-8 of CnvW2A2 as published with BNN-PYNQ (cnvW2A2/hw/config.h).
+_PUBLISHED_CNV_W2A2 = ((3, 8), (16, 16), (16, 8), (16, 8), (8, 4), (8, 1), (2, 1), (2, 2), (1, 4))
+
+
+def published_folding(network: Network) -> Folding:
+    """The folding published for CnvW2A2, for any network of its nine layers.
+
+    The published last layer has its 10 rows padded to 64 so that PE 4 divides them; here the rows
+    stay as they are and PE becomes the greatest divisor of them that is at most the published one.
+    Raises FoldingError for a network of other layers.
+    """
+    layers = list(network.numbered())
+    if len(layers) != len(_PUBLISHED_CNV_W2A2):
+        raise FoldingError(
+            f"{network.name} has {len(layers)} layers; the published folding has 9",
+            choices=["auto", "a folding file"],
+        )
+    chosen = [
+        LayerFolding(
+            greatest_divisor(simd_limit(layer), simd),
+            greatest_divisor(layer.output_channels, pe),
+        )
+        for (_, layer), (simd, pe) in zip(layers, _PUBLISHED_CNV_W2A2, strict=True)
+    ]
+    return Folding("published", tuple(chosen))
+
+
+def balanced_folding(network: Network, target_cycles: int) -> Folding:
+    """The least folding with which no layer takes more than ``target_cycles`` per image.
+
+    A layer that cannot get there gets everything (PE and SIMD at their greatest). Among foldings
+    that reach the target, the one with the fewest multipliers; among those, the smaller PE, since
+    a wide SIMD costs no more threshold memories.
+    """
+    chosen = []
+    for number, layer in network.numbered():
+        fits = [
+            (simd * pe, pe, simd)
+            for simd in divisors(simd_limit(layer))
+            for pe in divisors(layer.output_channels)
+            if layer_cycles(network, number, LayerFolding(simd, pe)) <= target_cycles
+        ]
+        _, pe, simd = min(
+            fits, default=(0, layer.output_channels, simd_limit(layer))
+        )
+        chosen.append(LayerFolding(simd, pe))
+    return Folding(f"balanced-{target_cycles}", tuple(chosen))
+
+
+def check_folding(network: Network, folding: Folding) -> None:
+    """FoldingError, naming the layer and its legal values, where a folding does not divide."""
+    layers = list(network.numbered())
+    if len(layers) != len(folding.layers):
+        raise FoldingError(
+            f"folding {folding.name!r} has {len(folding.layers)} layers",
+            expected=f"{len(layers)}, as {network.name} has",
+        )
+    for (number, layer), fold in zip(layers, folding.layers, strict=True):
+        for what, value, limit in (
+            ("SIMD", fold.simd, simd_limit(layer)),
+            ("PE", fold.pe, layer.output_channels),
+        ):
+            if value not in divisors(limit):
+                raise FoldingError(
+                    f"folding {folding.name!r}: {what} {value} of layer {number} does not divide {limit}",
+                    choices=divisors(limit),
+                )
+
+
+def layer_cycles(network: Network, number: int, fold: LayerFolding) -> int:
+    """Cycles per image of compute layer ``number``: weight memory depth x output pixels (paper 4)."""
+    for position, layer in enumerate(network.layers):
+        if isinstance(layer, MaxPoolLayer) or not network.label(position).endswith(
+            ("conv" if isinstance(layer, ConvLayer) else "dense") + str(number)
+        ):
+            continue
+        shape = network.shapes[position + 1]
+        pixels = shape[0] * shape[1] if isinstance(layer, ConvLayer) else 1
+        columns = layer.weights[0].size
+        return (columns // fold.simd) * (layer.output_channels // fold.pe) * pixels
+    raise FoldingError(f"{network.name} has no layer {number}")
+
+
+def simd_limit(layer: ComputeLayer) -> int:
+    """What SIMD must divide: the input channels of a convolution, the inputs of a dense layer."""
+    return int(layer.weights.shape[3] if isinstance(layer, ConvLayer) else layer.weights.shape[1])
+
+
+def divisors(number: int) -> list[int]:
+    """Ascending."""
+    return [candidate for candidate in range(1, number + 1) if number % candidate == 0]
+
+
+def greatest_divisor(number: int, limit: int) -> int:
+    """The greatest divisor of ``number`` that is at most ``limit``."""
+    return max(divisor for divisor in divisors(number) if divisor <= limit)

@@ -1,0 +1,63 @@
+"""What a sweep knows of one design point: the record between the sweep driver and the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.utilization import Source, Utilization
+
+
+class PartName(StrEnum):
+    """Which piece of the network a design point builds."""
+
+    FIRST = "first"
+    SECOND = "second"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """One hardware node: its name, the network layer it belongs to, what it uses, its cycles.
+
+    ``layer`` is a label such as ``conv3`` or ``pool3``; ``cycles`` per image, None if unknown.
+    """
+
+    name: str
+    layer: str
+    utilization: Utilization
+    cycles: int | None
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """The outcome of one design point.
+
+    ``split`` and ``pool`` (``before`` or ``after`` the cut) are None for the whole network.
+    ``cycles``: per image in steady state, set by the slowest node ``slowest``. ``bytes_per_image``:
+    over the link behind this part's cut, None for the whole. A point that failed has ``error`` (one
+    line) and neither utilization nor cycles. An empty part (behind the last layer) has no layers,
+    ``empty`` True and no utilization: nothing is built for it.
+    """
+
+    network: str
+    network_sha256: str
+    part: PartName
+    split: int | None
+    pool: str | None
+    source: Source
+    device: str
+    clock_mhz: float
+    folding: str
+    bytes_per_image: int | None
+    utilization: Utilization | None = None
+    cycles: int | None = None
+    slowest: str | None = None
+    layers: tuple[LayerRecord, ...] = ()
+    empty: bool = False
+    error: str | None = None
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Images per second that the slowest node allows at the clock (an upper bound)."""
+        return self.clock_mhz * 1e6 / self.cycles if self.cycles else None
