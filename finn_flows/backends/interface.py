@@ -75,6 +75,7 @@ class BuildResult:
 class Backend(Protocol):
     """A way of building a part. Construction is cheap and imports no tool.
 
+    ``name`` is the name on the command line; ``source`` the provenance of its numbers.
     """
 
     name: str
