@@ -1,0 +1,87 @@
+"""A sweep record as JSON text, as the result store keeps it.
+
+The text holds the fields of :class:`~reports.sweep_record.SweepRecord` under their own names, the
+nested records as objects, enumerations as their values. Unknown stays ``null``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dse.errors import StoreError
+from reports.sweep_record import PartName, SweepRecord
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+def dump_record(record: SweepRecord) -> str:
+    """The record as JSON text (ends in a newline; the same record gives the same text).
+
+    Raises ValueError for a count that is not finite or a record that contradicts itself: JSON has
+    no word for infinity, and what :func:`load_record` would refuse must not be stored.
+    """
+    contradiction = _contradiction(record)
+    if contradiction is not None:
+        raise ValueError(contradiction)
+    # Through json rather than pydantic's writer, which turns a NaN into null without a word.
+    fields = _adapter().dump_python(record, mode="json")
+    return json.dumps(fields, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def load_record(text: str, where: str | Path) -> SweepRecord:
+    """The inverse of :func:`dump_record`; ``where`` names the file in errors.
+
+    Raises StoreError if the text is not JSON, if a field is missing, unknown or of another type
+    (nothing is coerced), if a number is not finite, or if the record contradicts itself.
+    """
+    from pydantic import ValidationError
+
+    try:
+        record = _adapter().validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise StoreError(
+            f"not a sweep record: {place + ': ' if place else ''}{first['msg']}", where=where
+        ) from error
+    contradiction = _contradiction(record)
+    if contradiction is not None:
+        raise StoreError(f"not a sweep record: {contradiction}", where=where)
+    return record
+
+
+@cache
+def _adapter() -> TypeAdapter[SweepRecord]:
+    # Built once, on first use: pydantic takes longer to import than this package does.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SweepRecord)
+
+
+def _contradiction(record: SweepRecord) -> str | None:
+    """What the types cannot say: the promises in the docstring of SweepRecord."""
+    if (record.part is PartName.WHOLE) != (record.split is None):
+        return f"the {record.part.value} part with split {record.split}"
+    if (record.split is None) != (record.pool is None):
+        return f"split {record.split} with pool {record.pool}"
+    if record.pool not in (None, "before", "after"):
+        return f"pool {record.pool!r}"
+    built = record.utilization is not None or record.cycles is not None
+    if record.error is not None and built:
+        return "both an error and a result"
+    if record.empty and (built or record.layers):
+        return "an empty part that uses something"
+    counts = [record.utilization, *(layer.utilization for layer in record.layers)]
+    numbers = [record.clock_mhz]
+    for utilization in counts:
+        if utilization is not None:
+            numbers += [n for n in utilization.resources().values() if n is not None]
+    for number in numbers:
+        # Also false for NaN.
+        if not 0 <= number < float("inf"):
+            return f"a count of {number}"
+    return None

@@ -1,0 +1,139 @@
+"""A sweep record survives the trip through its JSON text; a damaged text is refused by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.errors import StoreError
+from reports.record_file import dump_record, load_record
+from reports.sweep_record import LayerRecord, PartName, SweepRecord
+from reports.utilization import Scope, Source, Stage, Utilization
+
+counts = st.none() | st.floats(0, 1e9) | st.integers(0, 10**9)
+texts = st.text(max_size=12)
+utilizations = st.builds(
+    Utilization,
+    device=texts,
+    tool=texts,
+    tool_version=texts,
+    stage=st.sampled_from(Stage),
+    scope=st.sampled_from(Scope),
+    lut=counts,
+    lut_as_logic=counts,
+    lutram=counts,
+    ff=counts,
+    bram=counts,
+    dsp=counts,
+    uram=counts,
+)
+cycles = st.none() | st.integers(0, 10**12)
+layers = st.builds(LayerRecord, name=texts, layer=texts, utilization=utilizations, cycles=cycles)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> SweepRecord:
+    """Any record that keeps its promises: built, failed or empty."""
+    part = draw(st.sampled_from(PartName))
+    whole = part is PartName.WHOLE
+    record = SweepRecord(
+        network=draw(texts),
+        network_sha256=draw(texts),
+        part=part,
+        split=None if whole else draw(st.integers(0, 8)),
+        pool=None if whole else draw(st.sampled_from(["before", "after"])),
+        source=draw(st.sampled_from(Source)),
+        device=draw(texts),
+        clock_mhz=draw(st.floats(1, 1000)),
+        folding=draw(texts),
+        bytes_per_image=draw(st.none() | st.integers(0, 10**6)),
+    )
+    outcome = draw(st.sampled_from(["built", "failed", "empty"]))
+    if outcome == "failed":
+        return replace(record, error=draw(texts))
+    if outcome == "empty":
+        return replace(record, empty=True)
+    return replace(
+        record,
+        utilization=draw(utilizations),
+        cycles=draw(cycles),
+        slowest=draw(st.none() | texts),
+        layers=tuple(draw(st.lists(layers, max_size=3))),
+    )
+
+
+@given(records())
+def test_round_trip(record: SweepRecord) -> None:
+    text = dump_record(record)
+    assert load_record(text, "x.json") == record
+    assert dump_record(load_record(text, "x.json")) == dump_record(load_record(text, "y.json"))
+
+
+def built() -> SweepRecord:
+    """One first part."""
+    utilization = Utilization(
+        "xc7z020clg400-1", "finn", "1.6.1", Stage.ESTIMATE, Scope.OUT_OF_CONTEXT, lut=5, bram=0.5
+    )
+    return SweepRecord(
+        "CnvW2A2", "00", PartName.FIRST, 3, "before", Source.FINN_ESTIMATE, "xc7z020clg400-1",
+        100.0, "published", 800, utilization, 115200, "MVAU_3",
+        (LayerRecord("MVAU_3", "conv3", utilization, 115200),),
+    )  # fmt: skip
+
+
+def test_unknown_stays_null() -> None:
+    stored = json.loads(dump_record(built()))
+    assert stored["utilization"]["ff"] is None
+    assert load_record(dump_record(built()), "x").utilization.ff is None  # type: ignore[union-attr]
+
+
+def test_every_shortened_file_is_refused_by_name() -> None:
+    text = dump_record(built()).rstrip()
+    for length in range(len(text)):
+        with pytest.raises(StoreError, match=r"store/ab\.json: not a sweep record"):
+            load_record(text[:length], "store/ab.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"split": "3"}, "split"),
+        ({"clock_mhz": None}, "clock_mhz"),
+        ({"clock_mhz": float("nan")}, "a count of nan"),
+        ({"clock_mhz": float("inf")}, "a count of inf"),
+        ({"source": "hearsay"}, "source"),
+        ({"surplus": 1}, "surplus"),
+        ({"error": "boom"}, "both an error and a result"),
+        ({"empty": True}, "an empty part"),
+        ({"split": None}, "first part with split None"),
+        ({"pool": "beside"}, "beside"),
+        ({"pool": None}, "pool None"),
+    ],
+)
+def test_damage_is_named(change: dict[str, object], complaint: str) -> None:
+    stored = json.loads(dump_record(built())) | change
+    with pytest.raises(StoreError, match=complaint) as caught:
+        load_record(json.dumps(stored), "ab.json")
+    assert str(caught.value).startswith("ab.json: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_field() -> None:
+    stored = json.loads(dump_record(built()))
+    del stored["network_sha256"]
+    with pytest.raises(StoreError, match="network_sha256"):
+        load_record(json.dumps(stored), "ab.json")
+
+
+def test_what_could_not_be_read_is_not_written() -> None:
+    for broken in (
+        replace(built(), clock_mhz=float("nan")),
+        replace(built(), error="boom"),
+        replace(built(), part=PartName.WHOLE),
+    ):
+        with pytest.raises(ValueError, match=r"count|error|whole"):
+            dump_record(broken)
