@@ -1,0 +1,127 @@
+"""The command line ``dse``: one group, one file per command, errors handled in one place.
+
+Exit codes: 0 done; 1 a design point failed, or a bug of ours; 2 the user can put it right (bad
+option, bad file, store in use, disk full); 130 interrupted; 141 the reader of our output went away.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from dse.errors import DseError
+
+#: Every command with its short help, in the order of use. ``dse/cli/<name>.py`` holds the command
+#: as an attribute of the same name. The help stands here so that ``dse --help`` imports none.
+COMMANDS = {
+    "sweep": "Build every candidate split and tabulate what it uses.",
+    "table": "Print the table of a finished sweep.",
+    "run": "Classify pictures with the network, whole or in two parts.",
+    "train": "Train the default network on handwritten digits.",
+    "export": "Write the network as QONNX or standard ONNX.",
+    "doctor": "Show what is installed and what each backend needs.",
+}
+
+EXIT_BUG = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+class CommandGroup(click.Group):
+    """Imports a command only when it is called, and turns every exception into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"no such command {args[0]!r} (choose from {', '.join(COMMANDS)})")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Before click sees it, which would print an empty line of its own.
+            raise click.Abort from None
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        extra["standalone_mode"] = False
+        given = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in given[: _command_position(given)]
+        try:
+            code = super().main(given, *rest, **extra)
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(EXIT_USER_ERROR)
+        except click.Abort:
+            _complain("interrupted")
+            sys.exit(EXIT_INTERRUPTED)
+        except (DseError, click.ClickException) as error:
+            if debug:
+                _print_traceback()
+            message = str(error) if isinstance(error, DseError) else error.format_message()
+            _complain("error: " + " ".join(message.split()))
+            sys.exit(EXIT_USER_ERROR)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                _silence_output()
+                sys.exit(EXIT_BROKEN_PIPE)
+            if debug:
+                _print_traceback()
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            _complain(f"error: {what}; this is a bug; rerun with --debug")
+            sys.exit(EXIT_BUG)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command_position(args: list[str]) -> int:
+    """Where the command stands: global options come before it."""
+    return next((i for i, arg in enumerate(args) if not arg.startswith("-")), len(args))
+
+
+def _complain(line: str) -> None:
+    click.echo(f"dse: {line}", err=True)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _silence_output() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="split-dse", prog_name="dse")
+def main(debug: bool) -> None:
+    """Where do I cut a quantised network over several FPGA boards? Evidence per split point."""

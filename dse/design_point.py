@@ -1,0 +1,55 @@
+"""From a design point and what became of it to the record that the reports read."""
+
+from __future__ import annotations
+
+from finn_flows.backends.interface import Backend, BuildResult, Part
+from finn_flows.cut import cut_position, cut_tensor
+from reports.sweep_record import PartName, SweepRecord
+
+
+def is_empty(part: Part) -> bool:
+    """Whether the part has no layers (behind the cut after the last one), so nothing to build."""
+    return (
+        part.cut is not None
+        and part.name is PartName.SECOND
+        and cut_position(part.whole, part.cut) == len(part.whole.layers)
+    )
+
+
+def built_record(part: Part, backend: Backend, result: BuildResult) -> SweepRecord:
+    """The record of a part that ``backend`` built."""
+    return _record(
+        part,
+        backend,
+        utilization=result.utilization,
+        cycles=result.cycles,
+        slowest=result.slowest,
+        layers=result.layers,
+    )
+
+
+def empty_record(part: Part, backend: Backend) -> SweepRecord:
+    """The record of a part without layers."""
+    return _record(part, backend, empty=True)
+
+
+def failed_record(part: Part, backend: Backend, error: str) -> SweepRecord:
+    """The record of a part that could not be built; ``error`` becomes one line."""
+    return _record(part, backend, error=" ".join(error.split()) or "failed without a message")
+
+
+def _record(part: Part, backend: Backend, **outcome: object) -> SweepRecord:
+    cut = part.cut
+    return SweepRecord(
+        network=part.whole.name,
+        network_sha256=part.whole.sha256,
+        part=part.name,
+        split=None if cut is None else cut.layer,
+        pool=None if cut is None else cut.pool,
+        source=backend.source,
+        device=part.device,
+        clock_mhz=part.clock_mhz,
+        folding=part.folding.name,
+        bytes_per_image=None if cut is None else cut_tensor(part.whole, cut).bytes_per_image,
+        **outcome,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,128 @@
+"""The driver's side of worker processes: a dead worker costs the task it had, nothing else.
+
+concurrent.futures and loky declare the whole pool broken when one worker is killed (by the kernel,
+out of memory, say) and fail every task in flight; hence one process and one pipe per slot here.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from dse.worker import Outcome, Task, serve
+
+#: Longest time, in seconds, until a dead worker is noticed whose pipe a stray child still holds.
+_POLL_SECONDS = 1.0
+
+
+def run_tasks(
+    tasks: Iterable[tuple[int, Callable[[], Task]]], workers: int
+) -> Generator[tuple[int, Outcome], None, None]:
+    """Run tasks on ``workers`` processes; yield (number, outcome) as each one finishes.
+
+    A task is made (by its callable) when a worker is free for it. When the iterator is closed, or
+    an exception passes through it, every worker and all it started is killed at once.
+    """
+    queue = iter(tasks)
+    idle = [_Worker() for _ in range(workers)]
+    busy: dict[_Worker, int] = {}
+    try:
+        while True:
+            while idle:
+                try:
+                    number, make_task = next(queue)
+                except StopIteration:
+                    break
+                worker = idle.pop()
+                busy[worker] = number
+                worker.start_task(make_task())
+            if not busy:
+                return
+            wait([handle for worker in busy for handle in worker.handles()], _POLL_SECONDS)
+            for worker in list(busy):
+                outcome = worker.outcome()
+                if outcome is not None:
+                    idle.append(worker)
+                    yield busy.pop(worker), outcome
+    finally:
+        # A second Ctrl-C must not leave a worker behind.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        for worker in (*idle, *busy):
+            worker.kill()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker:
+    """A slot that holds a live worker process while there is work; it is started on first use."""
+
+    _process: BaseProcess | None = None
+    _connection: Connection
+
+    def start_task(self, task: Task) -> None:
+        if self._process is None or not self._process.is_alive():
+            self.kill()
+            self._start()
+        # If the worker is dead already, outcome() says so.
+        with suppress(OSError):
+            self._connection.send(task)
+
+    def handles(self) -> list[Connection | int]:
+        assert self._process is not None
+        return [self._connection, self._process.sentinel]
+
+    def outcome(self) -> Outcome | None:
+        """What became of the task, None while it runs. A dead worker's outcome is an error."""
+        assert self._process is not None
+        alive = self._process.is_alive()
+        try:
+            if self._connection.poll():
+                received = self._connection.recv()
+                assert isinstance(received, Outcome)
+                return received
+        except (EOFError, OSError):
+            alive = False
+        if alive:
+            return None
+        self._process.join()
+        error = f"the worker process {_how_it_ended(self._process.exitcode)}"
+        self.kill()
+        return Outcome(error=error)
+
+    def kill(self) -> None:
+        """End the process and everything in its process group."""
+        if self._process is None:
+            return
+        assert self._process.pid is not None
+        # Its group exists only once it has made its session; before that it has no children.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._connection.close()
+        self._process = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs,), name="dse worker")
+        # A worker inherits the mask: a Ctrl-C before it has its own session is not for it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+            self._process, self._connection = process, ours
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
