@@ -1,7 +1,7 @@
 """Where a network is cut, and what crosses the cut.
 
-*Split k* puts layers 0..k on the first board (paper section 3). A max-pool that follows layer k goes
-with the first part (``pool="before"`` the cut, a quarter of the bytes) or with the second
+*Split k* puts layers 0..k on the first board (paper section 3). A max-pool after layer k goes with
+the first part (``pool="before"`` the cut, a quarter of the bytes) or with the second
 (``pool="after"`` the cut).
 """
 
@@ -38,7 +38,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class CutTensor:
-    """The tensor that crosses a cut: shape of one image (channel last) and the type of its values."""
+    """The tensor that crosses a cut: shape of one image (channel last) and type of its values."""
 
     shape: Shape
     type: IntegerType
@@ -60,7 +60,7 @@ class CutTensor:
 def legal_cuts(network: Network, pool: PoolSide | Literal["both"] = "before") -> list[Cut]:
     """Every different cut of a chain, by layer. ``pool="both"`` gives both sides where they differ.
 
-    The cut after the last layer leaves the second part empty: it is the unsplit network on one board.
+    The cut after the last layer leaves the second part empty: the unsplit network on one board.
     """
     sides = POOL_SIDES if pool == "both" else (pool,)
     found = {
@@ -82,9 +82,7 @@ def cut_position(network: Network, cut: Cut) -> int:
     """How many of ``network.layers`` belong to the first part. CutError for a layer not there."""
     position = _position_of(network, cut.layer) + 1
     if cut.pool == "before":
-        while position < len(network.layers) and isinstance(
-            network.layers[position], MaxPoolLayer
-        ):
+        while position < len(network.layers) and isinstance(network.layers[position], MaxPoolLayer):
             position += 1
     return position
 

@@ -1,24 +1,32 @@
 """Folding: how many multipliers a layer gets, and so how many cycles it takes.
 
 PE is how many output channels a layer works on at once, SIMD how many inputs of each. PE must
-divide the output channels, SIMD the input channels (for a fully connected layer, the inputs).
+divide the output channels, SIMD the input channels (for a fully connected layer, the inputs). The
+choice of memory for the weights goes with it, since the folding decides the memory's shape.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 from dse.errors import FoldingError
 from finn_flows.network import ComputeLayer, ConvLayer, MaxPoolLayer, Network
 
+WeightMemory = Literal["auto", "block", "distributed"]
+
 
 @dataclass(frozen=True)
 class LayerFolding:
-    """SIMD and PE of one layer."""
+    """SIMD and PE of one layer, and what holds its weights.
+
+    ``weight_memory``: ``distributed`` (LUTRAM), ``block`` (BRAM) or ``auto`` (the tool decides).
+    """
 
     simd: int
     pe: int
+    weight_memory: WeightMemory = "auto"
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,23 @@ class Folding:
     @property
     def sha256(self) -> str:
         """Hash of the numbers alone: a name decides nothing."""
-        text = ";".join(f"{layer.simd},{layer.pe}" for layer in self.layers)
+        text = ";".join(f"{layer.simd},{layer.pe},{layer.weight_memory}" for layer in self.layers)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-#: (SIMD, PE) of layers 0-8 of CnvW2A2 as published with BNN-PYNQ (cnvW2A2/hw/config.h).
-_PUBLISHED_CNV_W2A2 = ((3, 8), (16, 16), (16, 8), (16, 8), (8, 4), (8, 1), (2, 1), (2, 2), (1, 4))
+#: (SIMD, PE) of layers 0-8 of CnvW2A2 as published with BNN-PYNQ (cnvW2A2/hw/config.h), where a
+#: pragma puts the weights of layer 1 into LUTRAM (cnvW2A2/hw/top.cpp) and leaves the others to HLS.
+_PUBLISHED_CNV_W2A2 = (
+    LayerFolding(3, 8),
+    LayerFolding(16, 16, "distributed"),
+    LayerFolding(16, 8),
+    LayerFolding(16, 8),
+    LayerFolding(8, 4),
+    LayerFolding(8, 1),
+    LayerFolding(2, 1),
+    LayerFolding(2, 2),
+    LayerFolding(1, 4),
+)
 
 
 def published_folding(network: Network) -> Folding:
@@ -54,10 +73,11 @@ def published_folding(network: Network) -> Folding:
         )
     chosen = [
         LayerFolding(
-            greatest_divisor(simd_limit(layer), simd),
-            greatest_divisor(layer.output_channels, pe),
+            greatest_divisor(simd_limit(layer), published.simd),
+            greatest_divisor(layer.output_channels, published.pe),
+            published.weight_memory,
         )
-        for (_, layer), (simd, pe) in zip(layers, _PUBLISHED_CNV_W2A2, strict=True)
+        for (_, layer), published in zip(layers, _PUBLISHED_CNV_W2A2, strict=True)
     ]
     return Folding("published", tuple(chosen))
 
@@ -77,9 +97,7 @@ def balanced_folding(network: Network, target_cycles: int) -> Folding:
             for pe in divisors(layer.output_channels)
             if layer_cycles(network, number, LayerFolding(simd, pe)) <= target_cycles
         ]
-        _, pe, simd = min(
-            fits, default=(0, layer.output_channels, simd_limit(layer))
-        )
+        _, pe, simd = min(fits, default=(0, layer.output_channels, simd_limit(layer)))
         chosen.append(LayerFolding(simd, pe))
     return Folding(f"balanced-{target_cycles}", tuple(chosen))
 
@@ -99,13 +117,14 @@ def check_folding(network: Network, folding: Folding) -> None:
         ):
             if value not in divisors(limit):
                 raise FoldingError(
-                    f"folding {folding.name!r}: {what} {value} of layer {number} does not divide {limit}",
+                    f"folding {folding.name!r}: {what} {value} of layer {number} "
+                    f"does not divide {limit}",
                     choices=divisors(limit),
                 )
 
 
 def layer_cycles(network: Network, number: int, fold: LayerFolding) -> int:
-    """Cycles per image of compute layer ``number``: weight memory depth x output pixels (paper 4)."""
+    """Cycles per image of compute layer ``number``: weight memory depth x output pixels."""
     for position, layer in enumerate(network.layers):
         if isinstance(layer, MaxPoolLayer) or not network.label(position).endswith(
             ("conv" if isinstance(layer, ConvLayer) else "dense") + str(number)

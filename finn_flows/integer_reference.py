@@ -14,7 +14,7 @@ from finn_flows.network import ConvLayer, DenseLayer, MaxPoolLayer, Network
 
 
 def run_integers(network: Network, tensor: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Run a batch. ``tensor``: integers (images, *input_shape); result: int32 (images, *output_shape)."""
+    """Run a batch: integers (images, *input_shape) to int32 (images, *output_shape)."""
     if tuple(tensor.shape[1:]) != network.input_shape:
         raise NetworkError(
             f"{network.name} was given images of shape {tuple(tensor.shape[1:])}",
@@ -44,7 +44,7 @@ def run_integers(network: Network, tensor: NDArray[np.integer]) -> NDArray[np.in
 
 
 def _convolve(image: NDArray[np.floating], layer: ConvLayer) -> NDArray[np.floating]:
-    """(images, height, width, channels) -> accumulators (images, rows, columns, output channels)."""
+    """(images, height, width, channels) to accumulators (images, rows, columns, channels)."""
     vertical, horizontal = layer.padding
     padded = np.pad(image, ((0, 0), (vertical, vertical), (horizontal, horizontal), (0, 0)))
     windows = sliding_window_view(padded, layer.kernel, axis=(1, 2))

@@ -13,7 +13,7 @@ class IntegerType:
     """A set of integers ``minimum, minimum + step, ..., maximum`` held in ``bits`` bits.
 
     ``step`` is 2 for the bipolar type {-1, +1} and 1 otherwise. A *narrow* signed type leaves out
-    its most negative code: narrow INT2 is {-1, 0, 1}, the type of CnvW2A2's weights and activations.
+    its most negative code: narrow INT2 is {-1, 0, 1}, what CnvW2A2's weights and activations are.
     On the wire a bipolar value is one bit (0 for -1, 1 for +1), any other type two's complement.
     """
 
@@ -27,12 +27,10 @@ class IntegerType:
             raise NetworkError(f"an integer type of {self.bits} bits", expected="1 to 64 bits")
         if self.minimum > self.maximum or (self.maximum - self.minimum) % self.step:
             raise NetworkError(
-                f"no integer type runs from {self.minimum} to {self.maximum} in steps of {self.step}"
+                f"no integer type runs from {self.minimum} to {self.maximum} by {self.step}"
             )
         if (self.maximum - self.minimum) // self.step >= 2**self.bits:
-            raise NetworkError(
-                f"{self.minimum}..{self.maximum} does not fit into {self.bits} bits"
-            )
+            raise NetworkError(f"{self.minimum}..{self.maximum} does not fit into {self.bits} bits")
 
     @classmethod
     def bipolar(cls) -> IntegerType:

@@ -43,7 +43,8 @@ class _ComputeLayer:
 
     ``weights``: int8 or int16, output channel first. ``thresholds``: int64, shape
     (output channels, steps), ascending in each row, or None for a layer whose accumulators are the
-    result. Activation = ``output_type.minimum + output_type.step * count(accumulator >= threshold)``.
+    result. Activation = ``output_type.minimum + output_type.step * count``, where count is how many
+    thresholds the accumulator reaches (accumulator >= threshold).
     """
 
     weights: NDArray[np.integer]
@@ -58,7 +59,7 @@ class _ComputeLayer:
 
 @dataclass(frozen=True, eq=False)
 class ConvLayer(_ComputeLayer):
-    """Convolution. ``weights``: (output channels, kernel height, kernel width, input channels / groups).
+    """Convolution. ``weights``: (output channels, kernel rows, kernel columns, inputs / groups).
 
     ``stride`` and ``padding`` are (vertical, horizontal); padding is symmetric, with zeros.
     ``groups`` is 1 or, for a depthwise convolution, the number of input channels.
@@ -240,7 +241,8 @@ class Network:
     def _checked_shapes(self) -> Iterator[Shape]:
         if len(self.input_shape) not in (1, 3) or min(self.input_shape) < 1:
             raise NetworkError(
-                f"input shape {self.input_shape}", expected="(height, width, channels) or (features,)"
+                f"input shape {self.input_shape}",
+                expected="(height, width, channels) or (features,)",
             )
         shape = self.input_shape
         yield shape
@@ -281,7 +283,8 @@ class Network:
         columns = (width + 2 * padding[1] - kernel[1]) // stride[1] + 1
         if rows < 1 or columns < 1:
             raise NetworkError(
-                f"the {kernel[0]}x{kernel[1]} window of {label} does not fit a {height}x{width} image"
+                f"the {kernel[0]}x{kernel[1]} window of {label} does not fit "
+                f"a {height}x{width} image"
             )
         return rows, columns, channels_out
 
@@ -290,11 +293,15 @@ class Network:
         weight_type = layer.weight_type
         low, high = int(layer.weights.min()), int(layer.weights.max())
         if low < weight_type.minimum or high > weight_type.maximum:
-            raise NetworkError(f"{label} has weights from {low} to {high}", expected=weight_type.name)
+            raise NetworkError(
+                f"{label} has weights from {low} to {high}", expected=weight_type.name
+            )
         if weight_type.is_bipolar and not layer.weights.all():
             raise NetworkError(f"{label} has a weight of 0", expected="-1 or +1")
         if _pads(layer) and self.type_after(position).is_bipolar:
-            raise NetworkError(f"{label} pads a bipolar image with zeros, which bipolar cannot hold")
+            raise NetworkError(
+                f"{label} pads a bipolar image with zeros, which bipolar cannot hold"
+            )
         if layer.thresholds is None:
             least, greatest = self.accumulator_range(position)
             if least < layer.output_type.minimum or greatest > layer.output_type.maximum:

@@ -28,9 +28,7 @@ def bytes_per_image(values: int, bits: int) -> int:
     return words_per_image(values, bits) * WORD_BITS // 8
 
 
-def pack(
-    tensor: np.ndarray, bits: int, signed: bool = True, bipolar: bool = False
-) -> np.ndarray:
+def pack(tensor: np.ndarray, bits: int, signed: bool = True, bipolar: bool = False) -> np.ndarray:
     """Pack a batch of cut tensors.
 
     ``tensor``: integers, shape (images, ...), C order with the channel last. ``bits``: 1 to 32 per
@@ -46,9 +44,9 @@ def pack(
     if WORD_BITS % bits == 0:
         # The quick way, for 1, 2, 4, 8, 16 and 32 bits: no value straddles two words.
         lanes = WORD_BITS // bits
-        codes = np.zeros((images, words * lanes), dtype=np.uint64)
-        codes[:, : values.shape[1]] = values.astype(np.uint64) & np.uint64(2**bits - 1)
-        codes = codes.reshape(images, words, lanes)
+        codes = np.zeros((images, words, lanes), dtype=np.uint64)
+        flat = codes.reshape(images, words * lanes)
+        flat[:, : values.shape[1]] = values.astype(np.uint64) & np.uint64(2**bits - 1)
         codes <<= np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
         return np.bitwise_or.reduce(codes, axis=2).astype("<u8")
     stream = np.zeros((images, words * WORD_BITS), dtype=np.uint8)
@@ -81,8 +79,8 @@ def unpack(
     if WORD_BITS % bits == 0:
         lanes = WORD_BITS // bits
         shifts = np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
-        codes = (words.astype(np.uint64)[:, :, None] >> shifts) & np.uint64(2**bits - 1)
-        codes = codes.reshape(images, -1).astype(np.int64)
+        lane_codes = (words.astype(np.uint64)[:, :, None] >> shifts) & np.uint64(2**bits - 1)
+        codes = lane_codes.reshape(images, expected * lanes).astype(np.int64)
         padding = codes[:, values:]
         codes = codes[:, :values]
     else:
@@ -98,7 +96,7 @@ def unpack(
     elif signed:
         sign = np.int64(1) << np.int64(bits - 1)
         codes = (codes ^ sign) - sign
-    return codes.astype(np.int32).reshape((images,) + tuple(shape))
+    return codes.astype(np.int32).reshape(images, *shape)
 
 
 def _check_range(values: np.ndarray, bits: int, signed: bool, bipolar: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Source(StrEnum):
@@ -70,17 +71,12 @@ def total(parts: list[Utilization]) -> Utilization:
     """
     if not parts:
         raise ValueError("nothing to add up")
-    kept = {
-        field.name: getattr(parts[0], field.name)
-        for field in fields(Utilization)
-        if field.name not in RESOURCES
-    }
-    for part in parts[1:]:
-        for name, value in kept.items():
-            if getattr(part, name) != value:
-                raise ValueError(f"cannot add {name} {getattr(part, name)!r} to {value!r}")
-    sums: dict[str, float | None] = {}
+    for field in fields(Utilization):
+        values = {getattr(part, field.name) for part in parts}
+        if field.name not in RESOURCES and len(values) > 1:
+            raise ValueError(f"cannot add counts of different {field.name}: {values}")
+    sums: dict[str, Any] = {}
     for name in RESOURCES:
         counts = [getattr(part, name) for part in parts]
         sums[name] = None if None in counts else sum(counts)
-    return Utilization(**kept, **sums)
+    return replace(parts[0], **sums)

@@ -1,0 +1,225 @@
+"""The canonical network as standard ONNX, for onnxruntime and anything else that reads ONNX.
+
+Input and result hold integers: ``input`` is int8 (or int16 where 8 bits do not hold it), shape
+(N, *input_shape), channel last, what :meth:`Network.encode_pixels` or the wire gives; ``output`` is
+int8 for a part's activations or int32 for accumulators, shape (N, *output_shape). Inside, values
+are float32, in which every integer up to 2**24 is exact; wider accumulators use float64.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.errors import NetworkError
+from finn_flows.integer_type import IntegerType
+from finn_flows.network import ComputeLayer, ConvLayer, DenseLayer, MaxPoolLayer, Network
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+OPSET = 21  # the newest that the pinned onnxruntime executes and onnx's checker knows
+_EXACT_FLOAT32 = 2**24
+
+
+def export_standard_onnx(network: Network) -> onnx.ModelProto:
+    """A checked ONNX model that computes exactly ``network``, for any batch size N."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    writer = _Writer()
+    widest = max(
+        (
+            max(-least, greatest)
+            for least, greatest in (
+                network.accumulator_range(position)
+                for position, layer in enumerate(network.layers)
+                if not isinstance(layer, MaxPoolLayer)
+            )
+        ),
+        default=0,
+    )
+    if widest >= 2**53:
+        raise NetworkError(f"{network.name} accumulates up to {widest}", expected="below 2**53")
+    # A threshold one past the accumulators is compared too, hence the margin of one.
+    writer.real = np.dtype(np.float32 if widest + 1 < _EXACT_FLOAT32 else np.float64)
+    real = helper.np_dtype_to_tensor_dtype(writer.real)
+    tensor = writer.add("Cast", ["input"], to=real)
+    channel_first = False
+    for position, layer in enumerate(network.layers):
+        label = network.label(position)
+        wants_channel_first = not isinstance(layer, DenseLayer)
+        if len(network.shapes[position]) == 3 and channel_first != wants_channel_first:
+            tensor = writer.transpose(tensor, wants_channel_first)
+            channel_first = wants_channel_first
+        if isinstance(layer, MaxPoolLayer):
+            tensor = writer.add(
+                "MaxPool",
+                [tensor],
+                kernel_shape=[layer.kernel] * 2,
+                strides=[layer.stride] * 2,
+            )
+            continue
+        tensor = _weights_node(writer, network, position, layer, label, tensor)
+        if layer.thresholds is not None:
+            tensor = _activation(writer, layer, label, tensor)
+    if channel_first:
+        tensor = writer.transpose(tensor, False)
+    result_type = _element_type(network.output_type)
+    writer.nodes.append(helper.make_node("Cast", [tensor], ["output"], to=result_type))
+    graph = helper.make_graph(
+        writer.nodes,
+        network.name,
+        [
+            helper.make_tensor_value_info(
+                "input", _element_type(network.input_type), ["N", *network.input_shape]
+            )
+        ],
+        [helper.make_tensor_value_info("output", result_type, ["N", *network.output_shape])],
+        writer.parameters,
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="split-dse",
+        ir_version=10,  # the newest that the pinned onnxruntime reads
+    )
+    helper.set_model_props(
+        model,
+        {
+            "network": network.name,
+            "network_sha256": network.sha256,
+            "input_type": network.input_type.name,
+            "output_type": network.output_type.name,
+        },
+    )
+    onnx.checker.check_model(model)
+    assert TensorProto.INT8  # keeps the import next to its use in _element_type
+    return model
+
+
+class OnnxRuntimeNetwork:
+    """A network, or a part, in onnxruntime. ``threads``: worker threads (a board has few)."""
+
+    def __init__(self, network: Network, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self.network = network
+        self._session: onnxruntime.InferenceSession = onnxruntime.InferenceSession(
+            export_standard_onnx(network).SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+        self._input_dtype = _numpy_type(network.input_type)
+
+    def run(self, tensor: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Integers (images, *input_shape) to int32 (images, *output_shape)."""
+        if tuple(tensor.shape[1:]) != self.network.input_shape:
+            raise NetworkError(
+                f"{self.network.name} was given images of shape {tuple(tensor.shape[1:])}",
+                expected=f"{self.network.input_shape}",
+            )
+        result = self._session.run(None, {"input": tensor.astype(self._input_dtype)})[0]
+        return np.asarray(result, dtype=np.int32)
+
+
+class _Writer:
+    """Collects nodes and parameters; ``real`` is the floating-point type inside."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.parameters: list[onnx.TensorProto] = []
+        self.real = np.dtype(np.float32)
+
+    def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
+        from onnx import helper
+
+        result = f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [result], **attributes))
+        return result
+
+    def parameter(self, name: str, values: NDArray[np.generic]) -> str:
+        from onnx import numpy_helper
+
+        self.parameters.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def transpose(self, tensor: str, to_channel_first: bool) -> str:
+        return self.add(
+            "Transpose", [tensor], perm=[0, 3, 1, 2] if to_channel_first else [0, 2, 3, 1]
+        )
+
+
+def _weights_node(
+    writer: _Writer,
+    network: Network,
+    position: int,
+    layer: ComputeLayer,
+    label: str,
+    tensor: str,
+) -> str:
+    if isinstance(layer, ConvLayer):
+        weights = writer.parameter(
+            f"{label}_weights", layer.weights.transpose(0, 3, 1, 2).astype(writer.real)
+        )
+        return writer.add(
+            "Conv",
+            [tensor, weights],
+            kernel_shape=list(layer.kernel),
+            strides=list(layer.stride),
+            pads=[*layer.padding, *layer.padding],
+            group=layer.groups,
+        )
+    if len(network.shapes[position]) == 3:
+        tensor = writer.add("Flatten", [tensor], axis=1)
+    weights = writer.parameter(f"{label}_weights", layer.weights.T.astype(writer.real))
+    return writer.add("MatMul", [tensor, weights])
+
+
+def _activation(writer: _Writer, layer: ComputeLayer, label: str, tensor: str) -> str:
+    """minimum + step * sum over thresholds of (accumulator >= threshold).
+
+    On integers that comparison is clip(accumulator - threshold + 1, 0, 1); a run of thresholds that
+    follow each other by one in every channel is a single clip. Subtraction and clip are the
+    quickest way onnxruntime has (no boolean tensor, no cast).
+    """
+    assert layer.thresholds is not None
+    zero = writer.parameter(f"{label}_zero", np.array(0, dtype=writer.real))
+    extra = (1, 1) if isinstance(layer, ConvLayer) else ()
+    steps: list[str] = []
+    for index in range(layer.thresholds.shape[1]):
+        one = writer.parameter(f"{label}_one{index}", np.array(1, dtype=writer.real))
+        offset = writer.parameter(
+            f"{label}_offset{index}",
+            (1 - layer.thresholds[:, index]).astype(writer.real).reshape(-1, *extra),
+        )
+        steps.append(writer.add("Clip", [writer.add("Add", [tensor, offset]), zero, one]))
+    counted = steps[0] if len(steps) == 1 else writer.add("Sum", steps)
+    output_type = layer.output_type
+    if output_type.step != 1:
+        step = writer.parameter(f"{label}_step", np.array(output_type.step, dtype=writer.real))
+        counted = writer.add("Mul", [counted, step])
+    if output_type.minimum == 0:
+        return counted
+    least = writer.parameter(f"{label}_minimum", np.array(output_type.minimum, dtype=writer.real))
+    return writer.add("Add", [counted, least])
+
+
+def _numpy_type(integer_type: IntegerType) -> np.dtype[Any]:
+    for candidate in (np.int8, np.uint8, np.int16, np.int32):
+        limits = np.iinfo(candidate)
+        if limits.min <= integer_type.minimum and integer_type.maximum <= limits.max:
+            return np.dtype(candidate)
+    raise NetworkError(f"{integer_type.name} does not fit 32 bits")
+
+
+def _element_type(integer_type: IntegerType) -> int:
+    from onnx import helper
+
+    return int(helper.np_dtype_to_tensor_dtype(_numpy_type(integer_type)))

@@ -1,0 +1,66 @@
+"""From what a user names (``--weights``, ``--model``) to a canonical network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dse.errors import InputError
+from finn_flows.folding import Folding
+from finn_flows.network import Network
+
+#: The network shipped with the package: CnvW2A2 trained on scikit-learn's digits by ``dse train``.
+DIGITS_FILE = Path(__file__).parent / "data" / "cnv_w2a2_digits.npz"
+
+FORMS = (
+    "digits",
+    "bnn-pynq:DIRECTORY",
+    "brevitas:FILE.pth",
+    "brevitas:ARCHITECTURE:FILE.pth",
+    "FILE.npz",
+)
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network, the folding that came with it (if any), and where both come from, in words."""
+
+    network: Network
+    folding: Folding | None
+    description: str
+
+
+def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNetwork:
+    """The network a user asked for: ``spec`` as in :data:`FORMS` (default ``digits``), or a QONNX file.
+
+    Raises InputError for an unknown form or for both at once, NetworkFileError (naming the file) for
+    a damaged or unsuitable file.
+    """
+    if model is not None:
+        if spec is not None:
+            raise InputError("--weights and --model both name a network", expected="one of them")
+        from finn_flows.qonnx_import import import_qonnx
+
+        return LoadedNetwork(import_qonnx(model, model.stem), None, f"QONNX {model.name}")
+    kind, _, rest = (spec or "digits").partition(":")
+    if kind == "digits" and not rest:
+        from finn_flows.network_file import load_network
+
+        return LoadedNetwork(load_network(DIGITS_FILE), None, "digits (shipped with split-dse)")
+    if kind == "bnn-pynq" and rest:
+        from finn_flows.bnn_pynq import read_bnn_pynq
+
+        parameters = read_bnn_pynq(Path(rest))
+        return LoadedNetwork(parameters.network, parameters.folding, f"BNN-PYNQ {Path(rest).name}")
+    if kind == "brevitas" and rest:
+        from finn_flows.brevitas_model import load_brevitas_checkpoint
+
+        architecture, colon, file = rest.partition(":")
+        path = Path(file if colon else rest)
+        network = load_brevitas_checkpoint(path, architecture if colon else None)
+        return LoadedNetwork(network, None, f"Brevitas checkpoint {path.name}")
+    if not rest and kind.endswith(".npz"):
+        from finn_flows.network_file import load_network
+
+        return LoadedNetwork(load_network(Path(kind)), None, f"network file {Path(kind).name}")
+    raise InputError(f"unknown weights {spec!r}", choices=FORMS)
