@@ -1,0 +1,92 @@
+"""table1.csv: one line per design point and part, with columns of their own for each source."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from reports.sweep_record import PartName
+from reports.table import WHOLE, SplitTable
+from reports.utilization import RESOURCES
+
+
+def table_as_csv(table: SplitTable) -> str:
+    """CSV text (comma, LF, a header line); unknown is an empty field.
+
+    Columns: ``network, device, clock_mhz, folding, split, pool, part, bytes_per_image``, then for
+    each source ``<source>.<quantity>``, so that numbers of different sources never share a column.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    sources = table.sources
+    quantities = ["status", "scope", "tool"]
+    for name in RESOURCES:
+        quantities += [f"{name}.used", f"{name}.percent"]
+    quantities += [
+        "used_derived",
+        "cycles_per_image",
+        "slowest",
+        "pipeline.initiation_interval",
+        "pipeline.frames_per_second",
+        "error",
+    ]
+    fixed = ["network", "device", "clock_mhz", "folding", "split", "pool", "part"]
+    writer.writerow(
+        [
+            *fixed,
+            "bytes_per_image",
+            *(f"{source.value}.{quantity}" for source in sources for quantity in quantities),
+        ]
+    )
+    pipelines = {(pipeline.point, pipeline.source): pipeline for pipeline in table.pipelines}
+    configuration = table.configuration
+    for point in table.points:
+        for part in [PartName.WHOLE] if point == WHOLE else [PartName.FIRST, PartName.SECOND]:
+            entries = [table.entry(point, part, source) for source in sources]
+            links = [entry.bytes_per_image for entry in entries if entry and entry.bytes_per_image]
+            if not any(entries):
+                continue
+            line: list[object] = [
+                configuration.network,
+                configuration.device,
+                _number(configuration.clock_mhz),
+                configuration.folding,
+                point.split,
+                point.pool,
+                part.value,
+                links[0] if links else None,
+            ]
+            for source, entry in zip(sources, entries, strict=True):
+                if entry is None:
+                    line += [None] * len(quantities)
+                    continue
+                used = entry.utilization
+                line += [
+                    entry.status.value,
+                    used.scope.value if used else None,
+                    f"{used.tool} {used.tool_version}" if used else None,
+                ]
+                counts = entry.used()
+                for name in RESOURCES:
+                    share = entry.percent[name]
+                    line += [
+                        _number(counts[name]),
+                        None if share is None else f"{share:.4f}",
+                    ]
+                pipeline = pipelines.get((point, source))
+                fps = pipeline.frames_per_second if pipeline else None
+                line += [
+                    str(entry.used_derived).lower(),
+                    entry.cycles,
+                    entry.slowest,
+                    pipeline.interval if pipeline else None,
+                    None if fps is None else f"{fps:.3f}",
+                    entry.error,
+                ]
+            writer.writerow(line)
+    return text.getvalue()
+
+
+def _number(value: float | None) -> str | None:
+    """Whole numbers without a point."""
+    return None if value is None else f"{value:.10g}"
