@@ -16,23 +16,32 @@ from typing import TYPE_CHECKING
 from dse.errors import NetworkError
 
 if TYPE_CHECKING:
+    import onnx
     from qonnx.core.modelwrapper import ModelWrapper
 
 #: Hardware layers before a device is chosen, and what each does in a network.
-WINDOW, PADDING, POOL, THRESHOLDING = (
+WINDOW, PADDING, POOL, RESHAPE, THRESHOLDING = (
     "ConvolutionInputGenerator",
     "FMPadding",
     "Pool",
+    "Reshape",
     "Thresholding",
 )
 COMPUTE = ("MVAU", "VVAU")
 WIDTH_CONVERTER = "StreamingDataWidthConverter"
+#: What may be left for the host at the end of a network.
+HOST = ("Mul", "Add")
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
-    """Nothing but Im2Col, MatMul, MultiThreshold and MaxPoolNHWC, channel last."""
+    """Nothing but Im2Col, MatMul, MultiThreshold, MaxPoolNHWC and Reshape, all channel last.
+
+    Where a bipolar last layer has no thresholds to absorb it, the map from popcounts back to
+    accumulators (Mul, Add) is left at the end.
+    """
     from finn.transformation.streamline import Streamline, absorb
     from finn.transformation.streamline.reorder import MakeMaxPoolNHWC
+    from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
     from qonnx.transformation.bipolar_to_xnor import ConvertBipolarMatMulToXnorPopcount
     from qonnx.transformation.fold_constants import FoldConstants
     from qonnx.transformation.general import (
@@ -61,17 +70,21 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         absorb.AbsorbConsecutiveTransposes(),
         ConvertBipolarMatMulToXnorPopcount(),
         Streamline(),
+        # Popcounts halve bipolar thresholds, which leaves .5 where the parity never matches.
+        RoundAndClipThresholds(),
         InferDataLayouts(),
         RemoveUnusedTensors(),
     ):
         with quiet_finn():
             model = model.transform(step)
+    _drop_last_transpose(model)
     return model
 
 
 def convert_to_hardware_layers(model: ModelWrapper) -> ModelWrapper:
     """FINN's hardware layers, not yet specialised: qonnx can still execute the result.
 
+    A Mul and Add left at the end (see :func:`streamline`) are the host's work and stay as they are.
     Raises NetworkError naming the node that FINN has no hardware layer for.
     """
     from finn.transformation.fpgadataflow.convert_to_hw.binary_matrix_vector_activation import (
@@ -83,6 +96,7 @@ def convert_to_hardware_layers(model: ModelWrapper) -> ModelWrapper:
     from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import (
         InferQuantizedMatrixVectorActivation,
     )
+    from finn.transformation.fpgadataflow.convert_to_hw.reshape import InferReshape
     from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
     from finn.transformation.fpgadataflow.convert_to_hw.vector_vector_activation import (
         InferVectorVectorActivation,
@@ -108,6 +122,7 @@ def convert_to_hardware_layers(model: ModelWrapper) -> ModelWrapper:
         InferConvInpGen(),
         absorb.AbsorbConsecutiveTransposes(),
         RemoveCNVtoFCFlatten(),
+        InferReshape(),
         MinimizeWeightBitWidth(),
         MinimizeAccumulatorWidth(),
         InferDataLayouts(),
@@ -118,10 +133,30 @@ def convert_to_hardware_layers(model: ModelWrapper) -> ModelWrapper:
     ):
         with quiet_finn():
             model = model.transform(step)
-    for node in model.graph.node:
-        if not node.domain.startswith("finn.custom_op.fpgadataflow") and node.op_type != "Reshape":
+    nodes = list(model.graph.node)
+    while nodes and nodes[-1].op_type in HOST:
+        nodes.pop()
+    for node in nodes:
+        if not is_hardware(node):
             raise NetworkError(f"FINN has no hardware layer for {node.op_type} ({node.name})")
     return model
+
+
+def is_hardware(node: onnx.NodeProto) -> bool:
+    """Whether ``node`` is one of FINN's hardware layers, specialised or not."""
+    return node.domain.startswith("finn.custom_op.fpgadataflow")
+
+
+def _drop_last_transpose(model: ModelWrapper) -> None:
+    """Let a network that ends in an image give it channel last, as every tensor inside is."""
+    last = model.graph.node[-1]
+    if last.op_type != "Transpose":
+        return
+    shape = model.get_tensor_shape(last.input[0])
+    before = model.find_producer(last.input[0])
+    before.output[0] = last.output[0]
+    model.graph.node.remove(last)
+    model.set_tensor_shape(before.output[0], shape)
 
 
 @contextmanager

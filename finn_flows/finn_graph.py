@@ -29,7 +29,8 @@ def build_finn_graph(network: Network) -> ModelWrapper:
     """Conv, MaxPool, MatMul and MultiThreshold nodes computing exactly ``network``.
 
     Input ``global_in``: float32 holding integers, (1, *input_shape), channel last, annotated with
-    the QONNX datatype; output ``global_out``: (1, *output_shape), channel last.
+    the QONNX datatype. A network that starts with a fully connected layer takes its picture already
+    flat, (1, features). Output ``global_out``: (1, *output_shape), but channel first for an image.
     """
     from onnx import TensorProto, helper
     from qonnx.core.datatype import DataType
@@ -41,6 +42,9 @@ def build_finn_graph(network: Network) -> ModelWrapper:
         raise NetworkError(f"{network.name} has no layers", expected="at least one")
     builder = _GraphBuilder()
     tensor = INPUT
+    input_shape = network.input_shape
+    if isinstance(network.layers[0], DenseLayer):
+        input_shape = (int(np.prod(input_shape)),)
     channel_first = False
     for position, layer in enumerate(network.layers):
         label = network.label(position)
@@ -48,7 +52,7 @@ def build_finn_graph(network: Network) -> ModelWrapper:
             if channel_first:
                 tensor = builder.add("Transpose", [tensor], perm=[0, 2, 3, 1])
                 channel_first = False
-            if len(network.shapes[position]) == 3:
+            if position > 0 and len(network.shapes[position]) == 3:
                 flat = builder.parameter(f"{label}_flat", np.array([1, -1], dtype=np.int64))
                 tensor = builder.add("Reshape", [tensor, flat])
             weights = builder.parameter(f"{label}_weights", layer.weights.T.astype(np.float32))
@@ -72,14 +76,15 @@ def build_finn_graph(network: Network) -> ModelWrapper:
                 out_bias=float(layer.output_type.minimum),
                 out_scale=float(layer.output_type.step),
             )
+    result_shape = network.output_shape
     if channel_first:
-        tensor = builder.add("Transpose", [tensor], perm=[0, 2, 3, 1])
+        result_shape = (result_shape[2], *result_shape[:2])
     builder.rename_result(tensor, OUTPUT)
     graph = helper.make_graph(
         builder.nodes,
         network.name,
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, *network.input_shape])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, *network.output_shape])],
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [1, *input_shape])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, *result_shape])],
     )
     model = ModelWrapper(qonnx_make_model(graph))
     for name, values in builder.parameters.items():

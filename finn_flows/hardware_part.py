@@ -10,10 +10,12 @@ from finn_flows.dataflow import (
     COMPUTE,
     PADDING,
     POOL,
+    RESHAPE,
     THRESHOLDING,
     WIDTH_CONVERTER,
     WINDOW,
     convert_to_hardware_layers,
+    is_hardware,
     quiet_finn,
     streamline,
 )
@@ -106,7 +108,7 @@ def fold(hardware: HardwareNetwork, part: ModelWrapper, folding: Folding) -> Non
     network = hardware.network
     check_folding(network, folding)
     for node in part.graph.node:
-        if node.op_type == "Reshape":
+        if not is_hardware(node):
             continue
         position = hardware.position_of(node)
         layer = network.layers[position]
@@ -121,6 +123,9 @@ def fold(hardware: HardwareNetwork, part: ModelWrapper, folding: Folding) -> Non
             custom.set_nodeattr("ram_style", chosen.weight_memory)
         elif node.op_type == THRESHOLDING:
             custom.set_nodeattr("PE", chosen.pe)
+        elif node.op_type == RESHAPE:
+            channels = network.shapes[position][-1]
+            custom.set_nodeattr("PE", greatest_divisor(channels, chosen.simd))
         elif node.op_type in (WINDOW, PADDING):
             depthwise = isinstance(layer, ConvLayer) and layer.groups > 1
             custom.set_nodeattr("SIMD", chosen.pe if depthwise else chosen.simd)
@@ -148,7 +153,7 @@ def specialise(
         part = part.transform(InsertDWC())
         if wire_before:
             _add_wire_converter(part, part.graph.node[0], at_input=True)
-        if wire_after:
+        if wire_after and is_hardware(part.graph.node[-1]):
             _add_wire_converter(part, part.graph.node[-1], at_input=False)
         part = part.transform(SpecializeLayers(device))  # the converters just added
         return part.transform(GiveUniqueNodeNames())
@@ -211,7 +216,7 @@ def _node_positions(network: Network, model: ModelWrapper) -> list[int]:
                 raise FoldingError(f"FINN's node {node.name} matches no layer of {network.name}")
             positions.extend([at] * (pending + 1))
             pending = 0
-        elif node.op_type == THRESHOLDING:
+        elif node.op_type == THRESHOLDING or not is_hardware(node):
             positions.append(at)
         else:
             pending += 1

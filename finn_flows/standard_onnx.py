@@ -28,20 +28,10 @@ _EXACT_FLOAT32 = 2**24
 def export_standard_onnx(network: Network) -> onnx.ModelProto:
     """A checked ONNX model that computes exactly ``network``, for any batch size N."""
     import onnx
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     writer = _Writer()
-    widest = max(
-        (
-            max(-least, greatest)
-            for least, greatest in (
-                network.accumulator_range(position)
-                for position, layer in enumerate(network.layers)
-                if not isinstance(layer, MaxPoolLayer)
-            )
-        ),
-        default=0,
-    )
+    widest = _widest_accumulator(network)
     if widest >= 2**53:
         raise NetworkError(f"{network.name} accumulates up to {widest}", expected="below 2**53")
     # A threshold one past the accumulators is compared too, hence the margin of one.
@@ -97,8 +87,16 @@ def export_standard_onnx(network: Network) -> onnx.ModelProto:
         },
     )
     onnx.checker.check_model(model)
-    assert TensorProto.INT8  # keeps the import next to its use in _element_type
     return model
+
+
+def _widest_accumulator(network: Network) -> int:
+    ranges = [
+        network.accumulator_range(position)
+        for position, layer in enumerate(network.layers)
+        if not isinstance(layer, MaxPoolLayer)
+    ]
+    return max((max(-least, greatest) for least, greatest in ranges), default=0)
 
 
 class OnnxRuntimeNetwork:
@@ -135,7 +133,7 @@ class _Writer:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.parameters: list[onnx.TensorProto] = []
-        self.real = np.dtype(np.float32)
+        self.real: np.dtype[Any] = np.dtype(np.float32)
 
     def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         from onnx import helper

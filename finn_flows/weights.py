@@ -31,10 +31,10 @@ class LoadedNetwork:
 
 
 def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNetwork:
-    """The network a user asked for: ``spec`` as in :data:`FORMS` (default ``digits``), or a QONNX file.
+    """The network a user asked for: ``spec`` is one of :data:`FORMS` (default ``digits``).
 
-    Raises InputError for an unknown form or for both at once, NetworkFileError (naming the file) for
-    a damaged or unsuitable file.
+    ``model`` is a QONNX file instead. Raises InputError for an unknown form or for both at once,
+    NetworkFileError (naming the file) for a damaged or unsuitable file.
     """
     if model is not None:
         if spec is not None:
