@@ -307,7 +307,7 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
             )
         )
     columns = [Column("", numeric=False)]
-    means, counts = [Cell("mean", tuple(marks))], [Cell("splits")]
+    means, counts = [Cell("first part", tuple(marks))], [Cell("splits")]
     for resource in TABLE_RESOURCES:
         for difference in table.differences:
             if difference.resource != resource:
@@ -318,7 +318,7 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
             means.append(Cell("" if mean is None else format_percent(mean)))
             counts.append(Cell(str(difference.count)))
     return Panel(
-        "First part: mean absolute difference to the paper, percentage points",
+        "Mean absolute difference to the paper, percentage points",
         tuple(columns),
         (tuple(means), tuple(counts)),
         side_by_side=True,

@@ -88,8 +88,9 @@ def _table(panel: Panel, narrow: bool) -> Table:
     for row in panel.rows:
         cells = []
         for cell in row:
-            style = "red" if cell.text == "failed" else ""
-            cells.append(Text(cell.text + _superscript(cell.marks), style=style))
+            failed = cell.text == "failed"
+            text = "fail" if failed and narrow else cell.text
+            cells.append(Text(text + _superscript(cell.marks), style="red" if failed else ""))
         table.add_row(*cells)
     return table
 
