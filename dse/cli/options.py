@@ -1,0 +1,191 @@
+"""Options that several commands share, so that a word means the same everywhere.
+
+Each decorator adds options; its docstring names the parameters that the command receives. Imports
+nothing heavy: a command's ``--help`` reads this file too.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SPLIT = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_CLOCK = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mhz)?", re.IGNORECASE)
+
+
+class SplitList(click.ParamType[frozenset[int]]):
+    """``3``, ``0-5``, ``0,2,4-6``; ``all`` is the empty set."""
+
+    name = "splits"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[int]:
+        if isinstance(value, frozenset):
+            return value
+        if value.strip() == "all":
+            return frozenset()
+        splits: set[int] = set()
+        for piece in value.split(","):
+            match = _SPLIT.fullmatch(piece.strip())
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+            if first > last:
+                self.fail(f"{value!r} is not a layer number, a range 0-5, a list 0,2,4 or all")
+            splits.update(range(first, last + 1))
+        return frozenset(splits)
+
+
+class Clock(click.ParamType[float]):
+    """Frequency in MHz: ``100``, ``100MHz``, ``142.8 MHz``."""
+
+    name = "MHz"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        match = _CLOCK.fullmatch(str(value).strip())
+        megahertz = float(match[1]) if match else 0.0
+        if not 0 < megahertz < math.inf:
+            self.fail(f"{value!r} is not a frequency in MHz above 0, such as 100 or 142.8MHz")
+        return megahertz
+
+
+def network_options(command: Command) -> Command:
+    """``weights: str | None``, ``model: Path | None``: what load_weights takes."""
+    return _add(
+        command,
+        click.option(
+            "--weights",
+            metavar="SPEC",
+            help="digits (the default), bnn-pynq:DIR, brevitas:FILE.pth or FILE.npz.",
+        ),
+        click.option(
+            "--model",
+            type=click.Path(path_type=Path),
+            metavar="FILE.onnx",
+            help="A QONNX file exported by Brevitas, in place of --weights.",
+        ),
+    )
+
+
+def cut_options(command: Command) -> Command:
+    """``splits: frozenset[int] | None`` (None: all); ``pool``: before, after or both."""
+    return _add(
+        command,
+        click.option(
+            "--split",
+            "splits",
+            type=SplitList(),
+            multiple=True,
+            metavar="K",
+            callback=lambda _ctx, _param, given: (
+                None if not all(given) or not given else frozenset().union(*given)
+            ),
+            help="Cut after layer K: 3, 0-5, 0,2,4 or all; may be repeated. [default: all]",
+        ),
+        click.option(
+            "--pool",
+            type=click.Choice(["before", "after", "both"]),
+            default="before",
+            show_default=True,
+            help="Side of the cut on which a max-pool there stands.",
+        ),
+    )
+
+
+def hardware_options(command: Command) -> Command:
+    """``device: str | None``, ``board: str | None``, ``clock_mhz: float``, ``folding: str | None``.
+
+    For choose_device and choose_folding.
+    """
+    return _add(
+        command,
+        click.option("--device", metavar="PART", help="Part name. [default: xc7z020clg400-1]"),
+        click.option(
+            "--board", metavar="NAME", help="A board in place of --device, such as Pynq-Z1."
+        ),
+        click.option(
+            "--clock",
+            "clock_mhz",
+            type=Clock(),
+            default=100.0,
+            show_default=True,
+            help="Clock frequency in MHz.",
+        ),
+        click.option(
+            "--folding",
+            metavar="published|auto|FILE",
+            help="PE and SIMD per layer: published, auto (for 100,000 cycles per image), "
+            "auto:CYCLES or a JSON file. [default: published if there is one, else auto]",
+        ),
+    )
+
+
+def backend_option(command: Command) -> Command:
+    """``backends: tuple[str, ...]``: names for load_backend, each once."""
+    return _add(
+        command,
+        click.option(
+            "--backend",
+            "backends",
+            multiple=True,
+            default=("estimate",),
+            show_default=True,
+            metavar="NAME",
+            callback=lambda _ctx, _param, given: tuple(dict.fromkeys(given)),
+            help="What builds the points; may be repeated.",
+        ),
+    )
+
+
+def out_option(command: Command) -> Command:
+    """``out: Path``: the folder of a sweep."""
+    return _add(
+        command,
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            default=Path("build/sweep"),
+            show_default=True,
+            metavar="DIR",
+            help="Folder of the result store, the table and the figures.",
+        ),
+    )
+
+
+def workers_option(command: Command) -> Command:
+    """``workers: int``."""
+    return _add(
+        command,
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            default=lambda: len(os.sched_getaffinity(0)),
+            show_default="the number of cores",
+            metavar="N",
+            help="Points built at the same time.",
+        ),
+    )
+
+
+def json_option(command: Command) -> Command:
+    """``as_json: bool``."""
+    return _add(
+        command,
+        click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/formats.md)."),
+    )
+
+
+def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
+    # Reversed, as a stack of decorators is applied: help lists them as they stand here.
+    for option in reversed(options):
+        command = option(command)
+    return command
