@@ -73,8 +73,8 @@ def _contradiction(record: SweepRecord) -> str | None:
     built = record.utilization is not None or record.cycles is not None
     if record.error is not None and built:
         return "both an error and a result"
-    if record.empty and (built or record.layers):
-        return "an empty part that uses something"
+    if record.empty and (built or record.layers or record.error is not None):
+        return "an empty part, of which there is more to say"
     counts = [record.utilization, *(layer.utilization for layer in record.layers)]
     numbers = [record.clock_mhz]
     for utilization in counts:

@@ -109,6 +109,7 @@ def test_every_shortened_file_is_refused_by_name() -> None:
         ({"surplus": 1}, "surplus"),
         ({"error": "boom"}, "both an error and a result"),
         ({"empty": True}, "an empty part"),
+        ({"empty": True, "utilization": None, "cycles": None, "layers": [], "error": "x"}, "empty"),
         ({"split": None}, "first part with split None"),
         ({"pool": "beside"}, "beside"),
         ({"pool": None}, "pool None"),

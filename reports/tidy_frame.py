@@ -1,0 +1,52 @@
+"""A table as a pandas data frame, for notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.table import SplitTable
+from reports.utilization import RESOURCES
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def tidy_frame(table: SplitTable) -> DataFrame:
+    """One row per design point, part, source and resource; unknown is NaN.
+
+    Columns: ``split`` (Int64, missing for the whole network), ``pool``, ``part``, ``source``,
+    ``status``, ``scope``, ``resource``, ``used``, ``used_derived``, ``percent``,
+    ``bytes_per_image`` and ``cycles_per_image`` (Int64), ``error``.
+    Group by ``source`` before anything is averaged: numbers of two sources do not add up.
+    """
+    import pandas as pd
+
+    rows = []
+    for entry in table.entries:
+        used = entry.used()
+        for resource in RESOURCES:
+            rows.append(
+                {
+                    "split": entry.point.split,
+                    "pool": entry.point.pool,
+                    "part": entry.part.value,
+                    "source": entry.source.value,
+                    "status": entry.status.value,
+                    "scope": entry.utilization.scope.value if entry.utilization else None,
+                    "resource": resource,
+                    "used": used[resource],
+                    "used_derived": entry.used_derived,
+                    "percent": entry.percent[resource],
+                    "bytes_per_image": entry.bytes_per_image,
+                    "cycles_per_image": entry.cycles,
+                    "error": entry.error,
+                }
+            )
+    types = {
+        "split": "Int64",
+        "used": "float64",
+        "percent": "float64",
+        "bytes_per_image": "Int64",
+        "cycles_per_image": "Int64",
+    }
+    return pd.DataFrame(rows).astype(types)

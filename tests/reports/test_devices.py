@@ -1,0 +1,96 @@
+"""The device table agrees with real tool reports; percentages follow from it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.errors import InputError
+from reports.devices import DEVICES, Device, device_of, percent
+from reports.utilization import Scope, Stage, Utilization
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("xc7z020clg400-1", "xc7z020"),
+        ("7z020clg484-1", "xc7z020"),
+        ("XC7Z020", "xc7z020"),
+        ("xc7z010iclg225-1L", "xc7z010"),
+        ("xczu3eg-sbva484-1-e", "xczu3eg"),
+        ("xczu3egsbva484-1", "xczu3eg"),
+        ("xczu7ev-ffvc1156-2-e", "xczu7ev"),
+        ("xck26-sfvc784-2LV-c", "xck26"),
+    ],
+)
+def test_part_names(part: str, name: str) -> None:
+    assert device_of(part).name == name
+
+
+@pytest.mark.parametrize("part", ["", "xc7z0200", "xc7z02", "xc7z020 x", "xczu3egx", "xcvu9p"])
+def test_unknown_parts_are_refused_with_the_known_ones(part: str) -> None:
+    with pytest.raises(InputError, match="choose from xc7z010, xc7z020") as caught:
+        device_of(part)
+    assert "\n" not in str(caught.value)
+
+
+def test_capacities_are_those_in_real_reports(shared: Path) -> None:
+    """Every report of a device in the table has the table's capacities in its Available column."""
+    seen: set[str] = set()
+    with (shared / "vivado_reports" / "index.csv").open(newline="") as file:
+        for line in csv.DictReader(file):
+            try:
+                device = device_of(line["device"])
+            except InputError:
+                continue
+            pairs = (
+                ("lut_avail", device.lut),
+                ("ff_avail", device.ff),
+                ("bram_avail", device.bram),
+                ("dsp_avail", device.dsp),
+            )
+            for column, capacity in pairs:
+                if line[column]:
+                    assert float(line[column]) == capacity, (line["file"], column)
+                    seen.add(device.name)
+            if line["kind"] == "util":
+                text = (shared / "vivado_reports" / line["file"]).read_text(errors="replace")
+                memory = re.search(r"\| +LUT as Memory\*? +\|([^\n]*)", text)
+                if memory:
+                    # ... | Available | Util% |
+                    assert int(memory[1].split("|")[-3]) == device.lut_as_memory, line["file"]
+    assert {"xc7z010", "xc7z020", "xczu3eg"} <= seen
+
+
+@given(
+    device=st.sampled_from(DEVICES),
+    used=st.fixed_dictionaries(
+        {
+            name: st.none() | st.floats(0, 1e6)
+            for name in ("lut", "lutram", "ff", "bram", "dsp", "uram")
+        }
+    ),
+)
+def test_percent_is_used_over_available(device: Device, used: dict[str, float | None]) -> None:
+    shares = percent(
+        Utilization(device.name, "t", "1", Stage.ESTIMATE, Scope.OUT_OF_CONTEXT, **used)
+    )
+    available = device.available()
+    for name, count in used.items():
+        capacity, share = available[name], shares[name]
+        if count is None or capacity is None:
+            assert share is None
+        else:
+            assert share is not None
+            assert share * capacity / 100 == pytest.approx(count)
+    assert shares["lut_as_logic"] is None
+
+
+def test_percent_of_an_unknown_device() -> None:
+    with pytest.raises(InputError, match="xcvu9p"):
+        percent(Utilization("xcvu9p", "t", "1", Stage.ESTIMATE, Scope.OUT_OF_CONTEXT, lut=1))
