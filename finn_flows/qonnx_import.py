@@ -540,25 +540,32 @@ class _Importer:
     def _function(self, points: NDArray[np.int64], stop: int | None = None) -> NDArray[np.float32]:
         """The segment up to step ``stop`` on integers of the source, (points, channels)."""
         last = len(self._segment.steps) if stop is None else stop
-        return self._run(self._segment.source.values(points), 0, last)
+        values = self._run(self._segment.source.values(points), 0, last)
+        if not np.isfinite(values).all():
+            where = node_label(self._segment.steps[last - 1][0]) if last else "the first node"
+            raise NetworkError(f"{where} gives values that are not finite (a damaged parameter?)")
+        return values
 
     def _possible_values(self) -> NDArray[np.float32] | None:
         """Every value the segment can give, (values, channels); None if nothing quantises it."""
+        channels, last = self._segment.source.channels, len(self._segment.steps)
         for index, (node, _) in enumerate(self._segment.steps):
+            if node.op_type == "MultiThreshold":
+                options = attributes(node)
+                counts = np.arange(self._chain.constant(node.input[1]).shape[1] + 1)
+                given = counts * options.get("out_scale", 1.0) + options.get("out_bias", 0.0)
+                values = np.repeat(given[:, None], channels, axis=1)
+                return self._run(values.astype(np.float32), index + 1, last)
             if node.op_type in _QUANTISING:
-                probes = np.broadcast_to(
-                    self._probes(node), (self._probes(node).shape[0], self._segment.source.channels)
-                )
-                return self._run(probes.astype(np.float32), index, len(self._segment.steps))
+                probes = self._probes(node)
+                values = np.broadcast_to(probes, (len(probes), channels))
+                return self._run(values.astype(np.float32), index, last)
         return None
 
     def _probes(self, node: onnx.NodeProto) -> NDArray[np.float64]:
         """Values, (points, channels or 1), at which a quantiser gives each of its results."""
         if node.op_type in ("BipolarQuant", "Sign"):
             return np.array([[-1.0], [0.0], [1.0]])
-        if node.op_type == "MultiThreshold":
-            steps = np.sort(self._chain.constant(node.input[1]).astype(np.float64), axis=1).T
-            return np.concatenate([steps[:1] - 1 - np.abs(steps[:1]), steps])
         scale = self._chain.constant(node.input[1]).astype(np.float64).reshape(1, -1)
         zero = self._chain.constant(node.input[2]).astype(np.float64).reshape(1, -1)
         bits = float(self._chain.constant(node.input[3]).reshape(-1)[0])
