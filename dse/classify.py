@@ -1,0 +1,90 @@
+"""Classifying images with an engine, and what came of it as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.errors import InputError
+from dse.inference import Engine
+from finn_flows.network import Network
+
+DIGIT_NAMES = tuple(str(digit) for digit in range(10))
+
+
+@dataclass(frozen=True)
+class Classified:
+    """One image: its name, the last accumulators in class order, and the class they say.
+
+    ``scores``: what makes the class, float; the logits themselves unless the network was trained
+    with a scale per class. ``label``: the class it really is, None if unknown.
+    """
+
+    name: str
+    logits: tuple[int, ...]
+    scores: tuple[float, ...]
+    class_index: int
+    class_name: str
+    label: str | None = None
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether the class is the label; None without a label."""
+        return None if self.label is None else self.class_name == self.label
+
+
+def load_pictures(network: Network, files: Sequence[Path]) -> tuple[list[str], NDArray[np.uint8]]:
+    """Names and pixels (images, *input_shape) of picture files. PictureError names a bad one."""
+    from dse.pictures import load_picture
+
+    pixels = [load_picture(file, network.input_shape) for file in files]
+    return [str(file) for file in files], np.stack(pixels)
+
+
+def load_test_digits(
+    network: Network, limit: int | None = None
+) -> tuple[list[str], NDArray[np.uint8], list[str] | None]:
+    """Names, pixels and labels of the held-out digits; no labels for a network of other classes.
+
+    Raises InputError for a network that does not read pictures of the digits' size.
+    """
+    from finn_flows.digits import load_digits_split
+
+    pixels, labels = load_digits_split("test")
+    if network.input_shape != pixels.shape[1:]:
+        raise InputError(
+            f"{network.name} reads pictures of {network.input_shape}, the digits are "
+            f"{pixels.shape[1:]}"
+        )
+    names = [f"digits-test-{index}" for index in range(len(pixels))]
+    known = [str(label) for label in labels] if network.class_names == DIGIT_NAMES else None
+    return names[:limit], pixels[:limit], None if known is None else known[:limit]
+
+
+def classify(
+    network: Network,
+    engine: Engine,
+    names: Sequence[str],
+    pixels: NDArray[np.uint8],
+    labels: Sequence[str] | None = None,
+) -> list[Classified]:
+    """Run ``pixels`` (images, *input_shape) through ``engine``, which computes ``network``."""
+    logits = engine.run(network.encode_pixels(pixels)).reshape(len(pixels), -1)
+    scores = network.scores(logits)
+    winners = scores.argmax(axis=1)
+    classes = network.class_names or tuple(str(index) for index in range(logits.shape[1]))
+    return [
+        Classified(
+            name=name,
+            logits=tuple(int(value) for value in logits[index]),
+            scores=tuple(float(value) for value in scores[index]),
+            class_index=int(winners[index]),
+            class_name=classes[winners[index]],
+            label=None if labels is None else labels[index],
+        )
+        for index, name in enumerate(names)
+    ]

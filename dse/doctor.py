@@ -1,0 +1,103 @@
+"""What is installed, what is missing, and what each backend needs."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+#: Distribution -> module to look for, and what it is for.
+PACKAGES = {
+    "finn-plus": ("finn", "FINN: hardware layers and estimates"),
+    "qonnx": ("qonnx", "QONNX graphs and their execution"),
+    "brevitas": ("brevitas", "training and import of quantised networks"),
+    "torch": ("torch", "training and import of quantised networks"),
+    "onnx": ("onnx", "reading and writing ONNX"),
+    "onnxruntime": ("onnxruntime", "running networks and parts"),
+    "numpy": ("numpy", "the integer reference"),
+    "pandas": ("pandas", "tables"),
+    "matplotlib": ("matplotlib", "figures"),
+    "jinja2": ("jinja2", "Markdown and LaTeX tables"),
+    "scikit-learn": ("sklearn", "the digits"),
+    "pillow": ("PIL", "pictures"),
+}
+#: Executables on PATH and what they are for; none is needed for the `estimate` backend.
+EXECUTABLES = {
+    "g++": "C simulation of HLS kernels",
+    "vivado": "synthesis and bitstreams (AMD, optional)",
+    "vitis_hls": "HLS kernels (AMD, optional)",
+}
+#: Backend -> (distributions, executables) it needs.
+BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "estimate": (("finn-plus", "qonnx", "onnx"), ()),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination. ``version`` is None for what is not there."""
+
+    name: str
+    version: str | None
+    purpose: str
+
+    @property
+    def is_there(self) -> bool:
+        return self.version is not None
+
+
+@dataclass(frozen=True)
+class BackendFinding:
+    """Whether a backend can be used, and what it lacks."""
+
+    name: str
+    missing: tuple[str, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.missing
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything ``dse doctor`` knows. Nothing heavy is imported to find it out."""
+
+    python: str
+    platform: str
+    packages: tuple[Finding, ...]
+    executables: tuple[Finding, ...]
+    backends: tuple[BackendFinding, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Every package is there and every backend ready; vendor tools are optional."""
+        return all(p.is_there for p in self.packages) and all(b.is_ready for b in self.backends)
+
+
+def examine() -> Examination:
+    """Look at this machine."""
+    packages = tuple(
+        Finding(name, _installed(name, module), purpose)
+        for name, (module, purpose) in PACKAGES.items()
+    )
+    executables = tuple(
+        Finding(name, shutil.which(name), purpose) for name, purpose in EXECUTABLES.items()
+    )
+    there = {finding.name for finding in (*packages, *executables) if finding.is_there}
+    backends = tuple(
+        BackendFinding(name, tuple(need for need in (*wheels, *tools) if need not in there))
+        for name, (wheels, tools) in BACKEND_NEEDS.items()
+    )
+    return Examination(sys.version.split()[0], platform.platform(), packages, executables, backends)
+
+
+def _installed(distribution: str, module: str) -> str | None:
+    """Version of ``distribution`` if its module can be found too (PyPI's `finn` cannot)."""
+    try:
+        found = version(distribution)
+    except PackageNotFoundError:
+        return None
+    return found if find_spec(module) is not None else None
