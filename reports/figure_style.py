@@ -28,7 +28,7 @@ SOURCE_LINES: dict[Source, tuple[Any, bool]] = {
     Source.FINN_ESTIMATE: ((0, (5, 2)), False),
     Source.YOSYS: ((0, (1, 1.5)), False),
     Source.VIVADO_SYNTH: ((0, (5, 1.5, 1, 1.5)), False),
-    Source.VIVADO_PLACED: ((0, (8, 1.5, 1, 1.5, 1, 1.5)), False),
+    Source.VIVADO_PLACED: ((0, (8, 2)), True),
 }
 
 _STYLE: dict[str, Any] = {

@@ -155,3 +155,19 @@ def test_two_tools_side_by_side() -> None:
     assert {name.split(".")[0] for name in header[8:]} == {"paper", "finn-estimate", "yosys"}
     text = table_as_markdown(table)
     assert "LUT paper | LUT finn-estimate | LUT yosys" in text
+
+
+def test_every_key_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"`([a-z0-9_]+)`", documented))
+    data = table_as_data(build_table(sweep()))
+    keys = {*data, *data["configuration"], *data["available"]}
+    for name in ("entries", "pipelines", "mean_absolute_difference"):
+        keys |= set(data[name][0])
+    assert keys <= known
+    header = table_as_csv(build_table(sweep())).splitlines()[0].split(",")
+    quantities = {name.removeprefix("paper.") for name in header if name.startswith("paper.")}
+    for quantity in {*header[:8], *quantities} - {
+        f"{resource}.{what}" for resource in RESOURCES for what in ("used", "percent")
+    }:
+        assert f"`{quantity}`" in documented
