@@ -52,8 +52,8 @@ class IntegerType:
     @classmethod
     def covering(cls, minimum: int, maximum: int) -> IntegerType:
         """The narrowest two's-complement type that holds every value from minimum to maximum."""
-        bits = max(1, (-minimum - 1).bit_length() if minimum < 0 else 0, maximum.bit_length()) + 1
-        return cls.signed(bits)
+        # One bit for the sign; -1 - minimum takes as many bits as minimum in two's complement.
+        return cls.signed(max(-1 - minimum, maximum, 1).bit_length() + 1)
 
     @classmethod
     def parse(cls, name: str) -> IntegerType:

@@ -1,0 +1,69 @@
+"""onnxruntime and FINN's graph compute exactly what the integer reference computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dse.errors import InputError
+from dse.inference import load_engine
+from finn_flows.cut import legal_cuts
+from finn_flows.integer_type import IntegerType
+from finn_flows.network import Network
+from tests.random_networks import random_input, random_network
+
+BIPOLAR = IntegerType.bipolar()
+CASES: dict[str, dict[str, Any]] = {
+    "ternary": {},
+    "W1A1": {"weight_type": BIPOLAR, "activation": BIPOLAR},
+    "W1A2": {"weight_type": BIPOLAR},
+    "W4A4 unsigned": {
+        "weight_type": IntegerType.signed(4),
+        "activation": IntegerType.unsigned(4),
+    },
+    "W4A4 signed": {
+        "weight_type": IntegerType.signed(4, narrow=True),
+        "activation": IntegerType.signed(4, narrow=True),
+    },
+    "W3A3": {"weight_type": IntegerType.signed(3), "activation": IntegerType.signed(3)},
+    "padded": {"padding": (1, 1)},
+    "stride 2": {
+        "stride": (2, 2),
+        "layers": ("conv8", "conv8", "dense4"),
+        "input_shape": (15, 15, 3),
+    },
+    "not square": {"input_shape": (14, 10, 3)},
+    "1x1": {"kernel": (1, 1)},
+    "5x5": {"kernel": (5, 5), "input_shape": (20, 20, 3)},
+    "depthwise": {"layers": ("conv8", "depthwise", "conv16", "dense5")},
+    "binary MLP": {
+        "input_shape": (28, 28, 1),
+        "layers": ("dense16", "dense16", "dense10"),
+        "input_type": BIPOLAR,
+        "weight_type": BIPOLAR,
+        "activation": BIPOLAR,
+    },
+    "dense after an image": {"layers": ("conv8", "pool", "dense5")},
+    "ends in an image": {"layers": ("conv8", "pool", "conv5")},
+}
+
+
+@pytest.fixture(params=CASES)
+def network(request: pytest.FixtureRequest) -> Network:
+    return random_network(7, **CASES[request.param])
+
+
+@pytest.mark.parametrize("engine", ["onnx", "finn"])
+def test_every_engine_equals_the_reference_at_every_cut(network: Network, engine: str) -> None:
+    images = random_input(11, network, 24 if engine == "onnx" else 3)
+    expected = load_engine("integer", network).run(images)
+    assert len(np.unique(expected)) > 2, "the test would hardly see a difference"
+    for cut in (None, *legal_cuts(network, "both")):
+        assert (load_engine(engine, network, cut).run(images) == expected).all(), str(cut)
+
+
+def test_an_unknown_engine_lists_the_known() -> None:
+    with pytest.raises(InputError, match="choose from onnx, integer, finn"):
+        load_engine("gpu", random_network(0))
