@@ -251,7 +251,7 @@ def _pipeline_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
             Column("Cycles second", source),
             Column("II", source, (interval,)),
             Column("Images/s", source, (interval,)),
-            Column("Slowest node", source, numeric=False),
+            Column("Slowest", source, numeric=False),
         )
         lines = tuple(_pipeline_line(table, pipeline, notes) for pipeline in pipelines)
         yield Panel("Link and cycles per image", columns, lines, side_by_side=False)
@@ -263,7 +263,7 @@ def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: _Notes) -> tupl
     first = table.entry(point, part, source)
     second = table.entry(point, PartName.SECOND, source)
     slowest = pipeline.slowest or ""
-    if pipeline.slowest_layer:
+    if pipeline.slowest_layer not in (None, slowest):
         slowest = f"{pipeline.slowest_layer}: {slowest}"
     fps = pipeline.frames_per_second
     return (
@@ -302,8 +302,8 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
     if table.configuration.folding != "published":
         marks.append(
             notes.mark(
-                "The paper's circuits have the folding published with BNN-PYNQ, those beside them "
-                f"have {table.configuration.folding}."
+                "The paper's circuits have the folding published with BNN-PYNQ; the folding here is "
+                f"called {table.configuration.folding}: they compare only if that is the same."
             )
         )
     columns = [Column("", numeric=False)]
@@ -420,7 +420,7 @@ def _describe(table: SplitTable, source: Source) -> str:
     sentences += [what[scope] for scope in sorted({one.scope for one in built})]
     uncounted = sorted({kind for entry in entries for kind in entry.uncounted})
     if uncounted:
-        sentences.append(f"{', '.join(uncounted)} count as 0 there")
+        sentences.append(f"counted as 0 there: {', '.join(uncounted)}")
     if source in _SOURCE_REMARKS:
         sentences.append(_SOURCE_REMARKS[source])
     if not built and not citations:

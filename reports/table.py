@@ -212,7 +212,9 @@ def _entry_of_record(record: SweepRecord, known_device: bool) -> Entry:
         status = Status.FAILED
     elif record.empty:
         status = Status.EMPTY
-    layer_of = {layer.name: layer.layer for layer in record.layers}
+    # Whether a record names the slowest node or its layer is up to the backend.
+    layer_of = {layer.layer: layer.layer for layer in record.layers}
+    layer_of |= {layer.name: layer.layer for layer in record.layers}
     return Entry(
         point=Point(record.split, record.pool),
         part=record.part,

@@ -43,7 +43,11 @@ def table_as_csv(table: SplitTable) -> str:
     for point in table.points:
         for part in [PartName.WHOLE] if point == WHOLE else [PartName.FIRST, PartName.SECOND]:
             entries = [table.entry(point, part, source) for source in sources]
-            links = [entry.bytes_per_image for entry in entries if entry and entry.bytes_per_image]
+            links = [
+                entry.bytes_per_image
+                for entry in entries
+                if entry is not None and entry.bytes_per_image is not None
+            ]
             if not any(entries):
                 continue
             line: list[object] = [

@@ -189,3 +189,11 @@ def test_tidy_frame_keeps_unknown_unknown() -> None:
         "finn-estimate": pytest.approx(100 * 31 / 140),
     }
     assert set(TABLE_RESOURCES) < set(frame["resource"])
+
+
+def test_the_slowest_is_a_node_or_a_layer() -> None:
+    whole = [record for record in RECORDS if record.part is PartName.WHOLE]
+    named_by_layer = [replace(record, slowest="conv3") for record in whole]
+    for records, slowest in ((whole, "MVAU_hls_3"), (named_by_layer, "conv3")):
+        (pipeline,) = build_table(records).pipelines
+        assert (pipeline.slowest, pipeline.slowest_layer) == (slowest, "conv3")
