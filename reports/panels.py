@@ -302,8 +302,8 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
     if table.configuration.folding != "published":
         marks.append(
             notes.mark(
-                "The paper's circuits have the folding published with BNN-PYNQ; the folding here is "
-                f"called {table.configuration.folding}: they compare only if that is the same."
+                "The paper's circuits have the folding published with BNN-PYNQ; the folding here "
+                f"is called {table.configuration.folding}: they compare only if that is the same."
             )
         )
     columns = [Column("", numeric=False)]
