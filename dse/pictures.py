@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from pathlib import Path
@@ -14,6 +15,9 @@ from dse.errors import PictureError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# What Pillow logs about a damaged file goes into the error; without a handler it would be printed.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 #: Modes that Pillow resizes with a filter; others (palettes, bits) are turned into RGB before.
 _RESIZABLE_MODES = ("L", "LA", "RGB", "RGBA")
