@@ -83,7 +83,8 @@ def network_to_brevitas(
         unit = accumulator_unit if index == 0 else 1.0
         _set(norm.weight, carried.gamma / unit)
         _set(norm.bias, carried.beta)
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         _set(norm.running_mean, carried.mean * unit)
         _set(norm.running_var, 1 - norm.eps)
     scale, offset = _common_scores(network)
