@@ -18,6 +18,9 @@ from dse.atomic_write import atomic_write
 STAMP_FILE = "report.json"
 FORMAT = "split-dse/report-stamp"
 
+#: Temporary names of atomic_write for what a sweep writes into its folder.
+_TEMPORARY = (".sweep.json.*.tmp", ".report.json.*.tmp", ".table1.*.tmp", ".fig4*.tmp")
+
 #: What draws and writes besides the package ``reports`` itself.
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas")
 
@@ -57,6 +60,13 @@ def stamp_reports(out: Path, inputs: str, written: Iterable[Path]) -> None:
         "files": {path.relative_to(out).as_posix(): _sha256(path) for path in sorted(written)},
     }
     atomic_write(out / STAMP_FILE, json.dumps(content, indent=1) + "\n")
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove the temporary files of a sweep into ``out`` that was killed while it wrote."""
+    for pattern in _TEMPORARY:
+        for leftover in out.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The command line ``dse``: one group, one file per command, errors handled in one place.
 
-Exit codes: 0 done; 1 a design point failed, or a bug of ours; 2 the user can put it right (bad
-option, bad file, store in use, disk full); 130 interrupted; 141 the reader of our output went away.
+Exit codes: 0 done; 1 a design point failed, the reader of our output went away, or a bug of ours;
+2 the user can put it right (bad option, bad file, store in use, disk full); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMMANDS = {
 EXIT_BUG = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
+EXIT_BROKEN_PIPE = 1  # as click has it
 
 
 class CommandGroup(click.Group):

@@ -17,8 +17,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_SPLIT = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
-_CLOCK = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mhz)?", re.IGNORECASE)
+_SPLIT = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_CLOCK = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:mhz)?", re.IGNORECASE)
 
 
 class SplitList(click.ParamType[frozenset[int]]):

@@ -58,6 +58,7 @@ def sweep(
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
     from dse.progress import sweep_progress
+    from dse.report_stamp import remove_leftovers
     from dse.space import design_points
     from dse.store import ResultStore
     from dse.sweep import PointState
@@ -79,6 +80,7 @@ def sweep(
     )
     results: list[PointResult] = []
     with ResultStore(out / "store") as store:
+        remove_leftovers(out)
         with sweep_progress(quiet=as_json) as progress:
             for backend in chosen_backends:
                 results += run_sweep(points, backend, store, workers, progress)
