@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from dse.cli import COMMANDS, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, main
 from dse.errors import InputError
+from finn_flows.backends import BACKENDS
 from tests.dse.sandbox import PROJECT, SLUGS, Sandbox
 
 HEAVY = ("brevitas", "finn", "matplotlib", "onnx", "onnxruntime", "pandas", "qonnx", "torch")
@@ -32,6 +33,12 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         text=True,
         timeout=120,
     )
+
+
+def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As :func:`run`, without a process of its own: quicker."""
+    result = CliRunner().invoke(main, list(arguments), prog_name="dse")
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
 
 def error_line(result: subprocess.CompletedProcess[str]) -> str:
@@ -108,23 +115,31 @@ def test_version() -> None:
 
 def test_a_mistake_on_the_command_line_is_one_line_with_the_choices() -> None:
     assert error_line(run("swep")) == f"no such command 'swep' (choose from {', '.join(COMMANDS)})"
-    assert "No such option '--bad'" in error_line(run("sweep", "--bad"))
-    line = error_line(run("sweep", "--pool", "beside"))
+    assert "No such option '--bad'" in error_line(invoke("sweep", "--bad"))
+    line = error_line(invoke("sweep", "--pool", "beside"))
     assert "'beside'" in line
     assert all(f"'{side}'" in line for side in ("before", "after", "both"))
     for value in ("x", "5-3", "1,,2", "-1", "1.5", "٣"):
-        assert f"{value!r} is not a layer number" in error_line(run("sweep", f"--split={value}"))
+        assert f"{value!r} is not a layer number" in error_line(invoke("sweep", f"--split={value}"))
     for value in ("0", "fast", "-5", "100GHz", "nan", "inf", "1e3", "٣", "9" * 400):
-        line = error_line(run("sweep", f"--clock={value}"))
+        line = error_line(invoke("sweep", f"--clock={value}"))
         assert "is not a frequency in MHz above 0" in line
-    assert "x>=1" in error_line(run("sweep", "--workers", "0"))
-    assert "'text', 'csv', 'json', 'md', 'tex'" in error_line(run("table", "--format", "pdf"))
+    assert "x>=1" in error_line(invoke("sweep", "--workers", "0"))
+    assert "'text', 'csv', 'json', 'md', 'tex'" in error_line(invoke("table", "--format", "pdf"))
 
 
-def test_a_wrong_value_is_one_line_with_the_choices(sandbox: Sandbox) -> None:
+@pytest.fixture
+def in_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox as the place where :func:`invoke` runs, with the sleeping backend."""
+    monkeypatch.chdir(sandbox.folder)
+    monkeypatch.setitem(BACKENDS, "sleeping", "tests.dse.sleeping_backend:SleepingBackend")
+    return sandbox
+
+
+def test_a_wrong_value_is_one_line_with_the_choices(in_sandbox: Sandbox) -> None:
     def line(*more: str) -> str:
-        result = sandbox.sweep(*more)
-        assert not sandbox.out.exists()
+        result = invoke(*in_sandbox.sweep_arguments(*more))
+        assert not in_sandbox.out.exists()
         return error_line(result)
 
     assert line("--split", "0-3") == "small has no split 3 (choose from 0, 1, 2)"
@@ -144,7 +159,7 @@ def test_a_wrong_value_is_one_line_with_the_choices(sandbox: Sandbox) -> None:
     assert line("--folding", "published").startswith("small has 3 layers; the published folding")
     assert line("--folding", "none.json") == "none.json: cannot be read: No such file or directory"
     assert "none.npz: " in line("--weights", "none.npz")
-    assert "none.onnx: " in line("--weights=digits", "--model", "none.onnx") or True
+    assert line("--model", "none.onnx").startswith("--weights and --model both name a network")
 
 
 @pytest.mark.parametrize(
@@ -163,9 +178,9 @@ def test_a_wrong_value_is_one_line_with_the_choices(sandbox: Sandbox) -> None:
         ),
     ],
 )
-def test_a_wrong_folding_file_is_one_line(sandbox: Sandbox, text: str, error: str) -> None:
-    (sandbox.folder / "wrong.json").write_text(text)
-    line = error_line(sandbox.sweep("--folding", "wrong.json"))
+def test_a_wrong_folding_file_is_one_line(in_sandbox: Sandbox, text: str, error: str) -> None:
+    (in_sandbox.folder / "wrong.json").write_text(text)
+    line = error_line(invoke(*in_sandbox.sweep_arguments("--folding", "wrong.json")))
     assert line.startswith("wrong.json: ")
     assert error in line
 
