@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from finn_flows.cut import Cut, split_network
 from finn_flows.dataflow import quiet_finn
-from finn_flows.hardware_part import hardware_network
+from finn_flows.hardware_network import hardware_network
 from finn_flows.network import Network
 
 

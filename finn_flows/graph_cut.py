@@ -49,18 +49,21 @@ def cut_graph(model: onnx.ModelProto, tensor: str) -> tuple[onnx.ModelProto, onn
             expected="exactly one tensor over the link",
         )
     upstream = _upstream_nodes(model.graph, tensor)
-    at_cut = _description_of(model.graph, tensor)
     parameters = {parameter.name for parameter in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in parameters]
+    sources = [value.name for value in model.graph.input if value.name not in parameters]
+    results = [value.name for value in model.graph.output]
+    if len(sources) != 1 or len(results) != 1:
+        raise CutError(
+            f"the graph has inputs {', '.join(sources)} and results {', '.join(results)}",
+            expected="one of each",
+        )
     nodes = list(enumerate(model.graph.node))
-    first = _model_of(model, [node for i, node in nodes if i in upstream], inputs, [at_cut])
-    second = _model_of(
-        model,
-        [node for i, node in nodes if i not in upstream],
-        [at_cut],
-        list(model.graph.output),
+    before = [node for index, node in nodes if index in upstream]
+    after = [node for index, node in nodes if index not in upstream]
+    return (
+        graph_between(model, before, sources[0], tensor),
+        graph_between(model, after, tensor, results[0]),
     )
-    return first, second
 
 
 def _upstream_nodes(graph: onnx.GraphProto, tensor: str) -> set[int]:
@@ -85,32 +88,38 @@ def _description_of(graph: onnx.GraphProto, tensor: str) -> onnx.ValueInfoProto:
     raise CutError(f"the shape of tensor {tensor!r} is unknown", expected="inferred shapes")
 
 
-def _model_of(
-    source: onnx.ModelProto,
-    nodes: list[onnx.NodeProto],
-    inputs: list[onnx.ValueInfoProto],
-    outputs: list[onnx.ValueInfoProto],
+def graph_between(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto], source: str, result: str
 ) -> onnx.ModelProto:
-    import onnx
+    """A model of ``nodes`` alone, from tensor ``source`` to tensor ``result``.
 
-    model = onnx.ModelProto()
-    model.CopyFrom(source)
+    Parameters, shapes and datatype annotations that the nodes name go along. The caller vouches
+    that ``nodes`` need no other tensor. CutError if the shape of an end is unknown.
+    """
+    ends = [_description_of(model.graph, source)], [_description_of(model.graph, result)]
+    used = {name for node in nodes for name in (*node.input, *node.output)} | {source, result}
+    inner = used - {source, result}
     graph = model.graph
-    used = {name for node in nodes for name in (*node.input, *node.output)}
-    used |= {value.name for value in (*inputs, *outputs)}
-    kept = {
-        "node": nodes,
-        "input": inputs,
-        "output": outputs,
-        "initializer": [p for p in source.graph.initializer if p.name in used],
-        "value_info": [v for v in source.graph.value_info if v.name in used],
-        "quantization_annotation": [
-            a for a in source.graph.quantization_annotation if a.tensor_name in used
-        ],
-    }
-    ends = {value.name for value in (*inputs, *outputs)}
-    kept["value_info"] = [value for value in kept["value_info"] if value.name not in ends]
-    for field, entries in kept.items():
-        graph.ClearField(field)
-        getattr(graph, field).extend(entries)
-    return model
+    between = _without_graph(model)
+    between.graph.name = graph.name
+    between.graph.node.extend(nodes)
+    between.graph.input.extend(ends[0])
+    between.graph.output.extend(ends[1])
+    between.graph.initializer.extend(p for p in graph.initializer if p.name in used)
+    between.graph.value_info.extend(v for v in graph.value_info if v.name in inner)
+    between.graph.quantization_annotation.extend(
+        a for a in graph.quantization_annotation if a.tensor_name in used
+    )
+    return between
+
+
+def _without_graph(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Versions and properties of ``model``; its graph, most of its bytes, is never copied."""
+    from onnx import ModelProto
+
+    empty = ModelProto()
+    empty.ir_version = model.ir_version
+    empty.producer_name = model.producer_name
+    empty.opset_import.extend(model.opset_import)
+    empty.metadata_props.extend(model.metadata_props)
+    return empty

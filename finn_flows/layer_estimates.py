@@ -1,0 +1,182 @@
+"""FINN's estimates of a part, each layer and folding asked of FINN once.
+
+A layer's hardware depends on its own folding alone, and a converter between layers on the two
+widths it joins. So a sweep over thousands of foldings asks FINN for tens of layers, and a design
+point becomes a sum. That the sum is what FINN's passes say of the whole part is proved by tests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from finn_flows.cut import Cut, cut_position
+from finn_flows.dataflow import is_hardware, quiet_finn
+from finn_flows.fold_nodes import fold_node, folding_at
+from finn_flows.folding import Folding, LayerFolding, check_folding
+from finn_flows.hardware_network import WIRE, HardwareNetwork
+from finn_flows.network import Network
+from finn_flows.specialise import Stream, converter_node, input_stream, output_stream
+from finn_flows.wire_packing import WORD_BITS
+
+if TYPE_CHECKING:
+    import onnx
+
+
+@dataclass(frozen=True)
+class NodeEstimate:
+    """What FINN says of one node. ``kind`` is its specialised type, ``layer`` a label or ``wire``.
+
+    ``bram`` counts RAMB36 (FINN counts RAMB18; two are one). ``cycles`` per image; None for a
+    converter, of which FINN says 0: it has no model of it, and 0 would be a promise.
+    """
+
+    kind: str
+    layer: str
+    lut: int
+    bram: float
+    dsp: int
+    uram: int
+    cycles: int | None
+
+
+@dataclass(frozen=True)
+class PartEstimate:
+    """The nodes of a part in order, with their sums. ``slowest`` is the label of a layer."""
+
+    nodes: tuple[NodeEstimate, ...]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per image in steady state: those of the slowest node."""
+        return max(node.cycles or 0 for node in self.nodes)
+
+    @property
+    def slowest(self) -> str:
+        return max(self.nodes, key=lambda node: node.cycles or 0).layer
+
+    def names(self) -> list[str]:
+        """Node names as FINN gives them: type and count within the type."""
+        seen: Counter[str] = Counter()
+        found = []
+        for node in self.nodes:
+            found.append(f"{node.kind}_{seen[node.kind]}")
+            seen[node.kind] += 1
+        return found
+
+
+@dataclass(frozen=True)
+class _LayerEstimate:
+    """A layer alone: its nodes and the streams at its ends (no result if the host ends it)."""
+
+    nodes: tuple[NodeEstimate, ...]
+    source: Stream
+    result: Stream | None
+
+
+class LayerEstimates:
+    """FINN's estimates of ``network`` for ``device`` (a part name such as xc7z020clg400-1)."""
+
+    def __init__(self, hardware: HardwareNetwork, device: str) -> None:
+        self._hardware = hardware
+        self._device = device
+        self._layers: dict[tuple[int, LayerFolding], _LayerEstimate] = {}
+        self._converters: dict[tuple[int, int], NodeEstimate] = {}
+
+    @property
+    def network(self) -> Network:
+        return self._hardware.network
+
+    def whole(self, folding: Folding) -> PartEstimate:
+        """The whole network. FoldingError for a folding that does not divide."""
+        return self._between(0, len(self.network.layers), folding, wires=(False, False))
+
+    def first(self, cut: Cut, folding: Folding) -> PartEstimate:
+        """The part before ``cut``, with its converter to 64-bit words."""
+        return self._between(0, cut_position(self.network, cut), folding, wires=(False, True))
+
+    def second(self, cut: Cut, folding: Folding) -> PartEstimate:
+        """The part behind ``cut``, with its converter from 64-bit words; no nodes if empty."""
+        start = cut_position(self.network, cut)
+        return self._between(start, len(self.network.layers), folding, wires=(True, False))
+
+    def _between(
+        self, start: int, stop: int, folding: Folding, *, wires: tuple[bool, bool]
+    ) -> PartEstimate:
+        check_folding(self.network, folding)
+        layers = [
+            self._layer(position, folding_at(self.network, folding, position))
+            for position in range(start, stop)
+        ]
+        nodes: list[NodeEstimate] = []
+        if not layers:
+            return PartEstimate(())
+        if wires[0] and layers[0].source.fits_words:
+            nodes += self._converter(WORD_BITS, layers[0].source, WIRE)
+        for position, layer in enumerate(layers):
+            nodes += layer.nodes
+            following = layers[position + 1] if position + 1 < len(layers) else None
+            if following is not None and layer.result is not None:
+                nodes += self._converter(
+                    layer.result.width, following.source, layer.nodes[-1].layer
+                )
+        result = layers[-1].result
+        if wires[1] and result is not None and result.fits_words:
+            nodes += self._converter(result.width, result, WIRE, WORD_BITS)
+        return PartEstimate(tuple(nodes))
+
+    def _layer(self, position: int, chosen: LayerFolding) -> _LayerEstimate:
+        key = position, chosen
+        if key not in self._layers:
+            self._layers[key] = self._ask_layer(position, chosen)
+        return self._layers[key]
+
+    def _ask_layer(self, position: int, chosen: LayerFolding) -> _LayerEstimate:
+        from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+
+        model = self._hardware.layer(position)
+        for node in model.graph.node:
+            if is_hardware(node):
+                fold_node(self.network, position, node, chosen)
+        with quiet_finn():
+            model = model.transform(SpecializeLayers(self._device))
+        label = self.network.label(position)
+        nodes = [node for node in model.graph.node if is_hardware(node)]
+        ends_in_hardware = is_hardware(model.graph.node[-1])
+        return _LayerEstimate(
+            tuple(self._ask_node(node, label) for node in nodes),
+            input_stream(nodes[0]),
+            output_stream(nodes[-1]) if ends_in_hardware else None,
+        )
+
+    def _converter(
+        self, in_width: int, stream: Stream, layer: str, out_width: int | None = None
+    ) -> tuple[NodeEstimate, ...]:
+        """A converter to ``stream``'s width, or to ``out_width``, if one is needed."""
+        widths = in_width, stream.width if out_width is None else out_width
+        if widths[0] == widths[1]:
+            return ()
+        if widths not in self._converters:
+            node = converter_node("source", "result", stream, *widths)
+            # The only variant there is; FINN's SpecializeLayers would say so at a hundred times
+            # the cost.
+            node.op_type += "_rtl"
+            node.domain += ".rtl"
+            self._converters[widths] = self._ask_node(node, WIRE)
+        return (replace(self._converters[widths], layer=layer),)
+
+    def _ask_node(self, node: onnx.NodeProto, layer: str) -> NodeEstimate:
+        from finn.util.basic import getHWCustomOp
+
+        custom = getHWCustomOp(node)
+        estimate = custom.node_res_estimation(self._device)
+        return NodeEstimate(
+            kind=custom.onnx_node.op_type,
+            layer=layer,
+            lut=int(estimate["LUT"]),
+            bram=estimate["BRAM_18K"] / 2,
+            dsp=int(estimate["DSP"]),
+            uram=int(estimate["URAM"]),
+            cycles=int(custom.get_exp_cycles()) or None,
+        )
