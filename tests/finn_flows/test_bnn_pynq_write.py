@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dse.errors import FoldingError, NetworkError, NetworkFileError, OutputError
-from finn_flows.bnn_pynq import CNV, BnnPynqTopology, read_bnn_pynq, topology_of, write_bnn_pynq
+from finn_flows.bnn_pynq import (
+    CNV,
+    LFC,
+    BnnPynqTopology,
+    read_bnn_pynq,
+    topology_of,
+    write_bnn_pynq,
+)
 from finn_flows.cut import Cut, split_network
 from finn_flows.folding import Folding, LayerFolding, check_folding, divisors
 from finn_flows.integer_reference import run_integers
@@ -251,3 +260,25 @@ def test_what_the_files_cannot_say_is_refused(network: Network, tmp_path: Path) 
 def test_topology_is_found_again() -> None:
     found = topology_of(random_published("cnvW1A1"))
     assert replace(found, name="cnv") == CNV
+
+
+def test_padding_is_what_finnthesizer_writes(tmp_path: Path) -> None:
+    """Weights of +1 in rows without a class and columns without a pixel; thresholds of 32767."""
+    write_bnn_pynq(random_published("lfcW1A2"), folding_of("lfcW1A2"), tmp_path / "lfc")
+    for pe in range(32):
+        lines = np.fromfile(tmp_path / "lfc" / f"0-{pe}-weights.bin", "<u8").reshape(32, 13)
+        assert (lines[:, 12] >> np.uint64(784 % 64) == 2**48 - 1).all()
+    for pe in range(16):  # rows pe, 16 + pe, 32 + pe, 48 + pe; the first 10 are classes
+        first = 0 if pe >= 10 else 1
+        rows = np.fromfile(tmp_path / "lfc" / f"3-{pe}-weights.bin", "<u8").reshape(4, -1)
+        assert (rows[first:] == 0xFF).all()
+        assert (np.fromfile(tmp_path / "lfc" / f"3-{pe}-thres.bin", "<i8")[first:] == 32767).all()
+
+
+@pytest.mark.parametrize("topology", [CNV, LFC])
+def test_every_pixel_enters_as_in_the_host(topology: BnnPynqTopology) -> None:
+    """``ap_fixed<8, 1, AP_RND, AP_SAT>`` of p/255*2 - 1, or its sign (0 never occurs)."""
+    for pixel, entered in enumerate(topology.pixel_table[0].tolist()):
+        value = Fraction(2 * pixel, 255) - 1
+        rounded = min(math.floor(value * 128 + Fraction(1, 2)), 127)
+        assert entered == ((1 if value >= 0 else -1) if topology.binary_input else rounded)
