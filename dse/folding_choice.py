@@ -23,13 +23,16 @@ def choose_folding(choice: str | None, network: Network, own: Folding | None) ->
     ``own``: the folding that came with the network's parameters, which is then the published one.
     Raises FoldingError or InputError.
     """
-    if choice is None:
+    if choice in (None, "published"):
         try:
-            return own or published_folding(network)
+            published = published_folding(network)
         except FoldingError:
-            return balanced_folding(network, AUTO_CYCLES)
-    if choice == "published":
-        return own or published_folding(network)
+            if own is None and choice == "published":
+                raise
+            return own or balanced_folding(network, AUTO_CYCLES)
+        # Parameter files say PE and SIMD, but not what memory holds the weights.
+        return published if own is None or _same_lanes(own, published) else own
+    assert choice is not None
     name, colon, cycles = choice.partition(":")
     if name == "auto" and not colon:
         return balanced_folding(network, AUTO_CYCLES)
@@ -43,3 +46,9 @@ def choose_folding(choice: str | None, network: Network, own: Folding | None) ->
     if path.suffix != ".json" and not path.exists():
         raise InputError(f"unknown folding {choice!r}", choices=CHOICES)
     return read_folding(path, network)
+
+
+def _same_lanes(one: Folding, other: Folding) -> bool:
+    return [(fold.simd, fold.pe) for fold in one.layers] == [
+        (fold.simd, fold.pe) for fold in other.layers
+    ]

@@ -41,9 +41,14 @@ class FinnNetwork:
 
     def _to_finn(self, tensor: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         # FINN turns bipolar products into XNOR and popcount, on bits: 0 stands for -1.
-        is_bits = self.model.get_tensor_datatype(tensor).name == "BINARY"
-        return (values + 1) / 2 if is_bits and self.network.input_type.is_bipolar else values
+        if self.network.input_type.is_bipolar and self._holds_bits(tensor):
+            return ((values + 1) / 2).astype(np.float32)
+        return values
 
     def _from_finn(self, tensor: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        is_bits = self.model.get_tensor_datatype(tensor).name == "BINARY"
-        return 2 * values - 1 if is_bits and self.network.output_type.is_bipolar else values
+        if self.network.output_type.is_bipolar and self._holds_bits(tensor):
+            return (2 * values - 1).astype(np.float32)
+        return values
+
+    def _holds_bits(self, tensor: str) -> bool:
+        return bool(self.model.get_tensor_datatype(tensor).name == "BINARY")

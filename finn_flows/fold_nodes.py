@@ -41,22 +41,21 @@ def fold_node(network: Network, position: int, node: onnx.NodeProto, chosen: Lay
 
     layer = network.layers[position]
     custom = getCustomOp(node)
+    kind = node.op_type.removesuffix("_hls").removesuffix("_rtl")
     if isinstance(layer, MaxPoolLayer):
         lanes = greatest_divisor(network.shapes[position][-1], chosen.pe)
-        custom.set_nodeattr("PE" if node.op_type == POOL else "SIMD", lanes)
-    elif node.op_type in COMPUTE:
+        custom.set_nodeattr("PE" if kind == POOL else "SIMD", lanes)
+    elif kind in COMPUTE:
         custom.set_nodeattr("PE", chosen.pe)
         custom.set_nodeattr("SIMD", chosen.simd)
         custom.set_nodeattr("ram_style", chosen.weight_memory)
-    elif node.op_type == THRESHOLDING:
+    elif kind == THRESHOLDING:
         custom.set_nodeattr("PE", chosen.pe)
-    elif node.op_type == RESHAPE:
+    elif kind == RESHAPE:
         channels = network.shapes[position][-1]
         custom.set_nodeattr("PE", greatest_divisor(channels, chosen.simd))
-    elif node.op_type in (WINDOW, PADDING):
+    elif kind in (WINDOW, PADDING):
         depthwise = isinstance(layer, ConvLayer) and layer.groups > 1
         custom.set_nodeattr("SIMD", chosen.pe if depthwise else chosen.simd)
     else:
-        raise FoldingError(
-            f"{network.label(position)}: no folding is known for a {node.op_type} node"
-        )
+        raise FoldingError(f"{network.label(position)}: no folding is known for a {kind} node")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from dse.errors import FoldingError
@@ -58,28 +59,36 @@ _PUBLISHED_CNV_W2A2 = (
 )
 
 
+#: Shape of the weights of those layers; the last one's rows are the classes, which may be others.
+_CNV_SHAPES: tuple[tuple[int, ...], ...] = (
+    (64, 3, 3, 3),
+    (64, 3, 3, 64),
+    (128, 3, 3, 64),
+    (128, 3, 3, 128),
+    (256, 3, 3, 128),
+    (256, 3, 3, 256),
+    (512, 256),
+    (512, 512),
+)
+
+
 def published_folding(network: Network) -> Folding:
-    """The folding published for CnvW2A2, for any network of its nine layers.
+    """The folding published for CnvW2A2, for a network of its layers and 2-bit weights.
 
     The published last layer has its 10 rows padded to 64 so that PE 4 divides them; here the rows
     stay as they are and PE becomes the greatest divisor of them that is at most the published one.
-    Raises FoldingError for a network of other layers.
+    Raises FoldingError for any other network.
     """
-    layers = list(network.numbered())
-    if len(layers) != len(_PUBLISHED_CNV_W2A2):
+    layers = [layer for _, layer in network.numbered()]
+    shapes = tuple(layer.weights.shape for layer in layers)
+    if shapes[:-1] != _CNV_SHAPES or any(layer.weight_type.bits != 2 for layer in layers):
         raise FoldingError(
-            f"{network.name} has {len(layers)} layers; the published folding has 9",
-            choices=["auto", "a folding file"],
+            f"no folding is published for {network.name}, only for CnvW2A2",
+            choices=["auto", "auto:CYCLES", "FILE.json"],
         )
-    chosen = [
-        LayerFolding(
-            greatest_divisor(simd_limit(layer), published.simd),
-            greatest_divisor(layer.output_channels, published.pe),
-            published.weight_memory,
-        )
-        for (_, layer), published in zip(layers, _PUBLISHED_CNV_W2A2, strict=True)
-    ]
-    return Folding("published", tuple(chosen))
+    *inner, last = _PUBLISHED_CNV_W2A2
+    pe = greatest_divisor(layers[-1].output_channels, last.pe)
+    return Folding("published", (*inner, LayerFolding(last.simd, pe, last.weight_memory)))
 
 
 def balanced_folding(network: Network, target_cycles: int) -> Folding:
@@ -115,7 +124,7 @@ def check_folding(network: Network, folding: Folding) -> None:
             ("SIMD", fold.simd, simd_limit(layer)),
             ("PE", fold.pe, layer.output_channels),
         ):
-            if value not in divisors(limit):
+            if value < 1 or limit % value:
                 raise FoldingError(
                     f"folding {folding.name!r}: {what} {value} of layer {number} "
                     f"does not divide {limit}",
@@ -142,9 +151,10 @@ def simd_limit(layer: ComputeLayer) -> int:
     return int(layer.weights.shape[3] if isinstance(layer, ConvLayer) else layer.weights.shape[1])
 
 
-def divisors(number: int) -> list[int]:
+@lru_cache(maxsize=1024)
+def divisors(number: int) -> tuple[int, ...]:
     """Ascending."""
-    return [candidate for candidate in range(1, number + 1) if number % candidate == 0]
+    return tuple(candidate for candidate in range(1, number + 1) if number % candidate == 0)
 
 
 def greatest_divisor(number: int, limit: int) -> int:

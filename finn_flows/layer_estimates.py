@@ -12,16 +12,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from finn_flows.cut import Cut, cut_position
-from finn_flows.dataflow import is_hardware, quiet_finn
+from finn_flows.dataflow import is_hardware
 from finn_flows.fold_nodes import fold_node, folding_at
 from finn_flows.folding import Folding, LayerFolding, check_folding
 from finn_flows.hardware_network import WIRE, HardwareNetwork
 from finn_flows.network import Network
-from finn_flows.specialise import Stream, converter_node, input_stream, output_stream
+from finn_flows.specialise import (
+    Stream,
+    converter_node,
+    input_stream,
+    output_stream,
+    specialise,
+)
 from finn_flows.wire_packing import WORD_BITS
 
 if TYPE_CHECKING:
     import onnx
+    from qonnx.core.modelwrapper import ModelWrapper
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class LayerEstimates:
     def __init__(self, hardware: HardwareNetwork, device: str) -> None:
         self._hardware = hardware
         self._device = device
+        self._specialised: dict[int, ModelWrapper] = {}
         self._layers: dict[tuple[int, LayerFolding], _LayerEstimate] = {}
         self._converters: dict[tuple[int, int], NodeEstimate] = {}
 
@@ -133,16 +141,13 @@ class LayerEstimates:
         return self._layers[key]
 
     def _ask_layer(self, position: int, chosen: LayerFolding) -> _LayerEstimate:
-        from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-
-        model = self._hardware.layer(position)
-        for node in model.graph.node:
-            if is_hardware(node):
-                fold_node(self.network, position, node, chosen)
-        with quiet_finn():
-            model = model.transform(SpecializeLayers(self._device))
-        label = self.network.label(position)
+        if position not in self._specialised:
+            self._specialised[position] = specialise(self._hardware.layer(position), self._device)
+        model = self._specialised[position]
         nodes = [node for node in model.graph.node if is_hardware(node)]
+        for node in nodes:
+            fold_node(self.network, position, node, chosen)
+        label = self.network.label(position)
         ends_in_hardware = is_hardware(model.graph.node[-1])
         return _LayerEstimate(
             tuple(self._ask_node(node, label) for node in nodes),

@@ -71,30 +71,35 @@ def converter_node(
     )
 
 
-def specialise(
+def specialise(part: ModelWrapper, device: str) -> ModelWrapper:
+    """The HLS or RTL variant of every node for ``device``; no longer executable in Python."""
+    from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+
+    with quiet_finn():
+        return part.transform(SpecializeLayers(device))
+
+
+def insert_converters(
     part: ModelWrapper, device: str, *, wire_before: bool, wire_after: bool
 ) -> ModelWrapper:
-    """HLS or RTL variants for ``device``, with width converters where neighbours differ in width.
+    """``part``, specialised and folded, with width converters where neighbours differ in width.
 
     ``wire_before`` / ``wire_after``: the part's input / result crosses a link, so it gets a
     converter from / to 64-bit words. (With PE 1 the stream of layer 5 is 2 bits wide, which a DMA
     would pad to 8: 256 bytes on the wire instead of 64.) None is added where the stream is as wide
-    as a word, or where values do not fill words; such a tensor is packed by the host. The result no
-    longer executes in Python.
+    as a word, or where values do not fill words; such a tensor is packed by the host. Nodes of the
+    result are named by type and count.
     """
     from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
-    from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
     from qonnx.transformation.general import GiveUniqueNodeNames
 
     with quiet_finn():
-        part = part.transform(SpecializeLayers(device))
         part = part.transform(InsertDWC())
         if wire_before:
             _add_converter_before(part, part.graph.node[0])
         if wire_after and is_hardware(part.graph.node[-1]):
             _add_converter_after(part, part.graph.node[-1])
-        part = part.transform(SpecializeLayers(device))  # the converters just added
-        return part.transform(GiveUniqueNodeNames())
+        return specialise(part, device).transform(GiveUniqueNodeNames())
 
 
 def _add_converter_before(model: ModelWrapper, first: onnx.NodeProto) -> None:

@@ -45,7 +45,7 @@ class EstimateBackend:
         from finn_flows.fold_nodes import fold
         from finn_flows.hardware_network import hardware_network
         from finn_flows.layer_estimates import LayerEstimates
-        from finn_flows.specialise import specialise
+        from finn_flows.specialise import insert_converters, specialise
 
         if not part.network.layers:
             return BuildResult(None, None, None, ())
@@ -58,12 +58,10 @@ class EstimateBackend:
         model = hardware.part(part.cut, second)
         artefacts["hardware_layers"] = directory / "hardware_layers.onnx"
         model.save(str(artefacts["hardware_layers"]))
+        model = specialise(model, part.device)
         fold(hardware, model, part.folding)
-        model = specialise(
-            model,
-            part.device,
-            wire_before=second,
-            wire_after=part.name is PartName.FIRST,
+        model = insert_converters(
+            model, part.device, wire_before=second, wire_after=part.name is PartName.FIRST
         )
         artefacts["specialised"] = directory / "specialised.onnx"
         model.save(str(artefacts["specialised"]))
