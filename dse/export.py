@@ -46,12 +46,11 @@ def export_split(network: Network, cut: Cut, form: str, directory: Path) -> list
     """
     if form not in PART_FORMS:
         raise InputError(f"{form} cannot hold a part of a network", choices=PART_FORMS)
+    parts = split_network(network, cut)
+    if form == "qonnx" and not parts[1].layers:
+        raise InputError(f"the second part of {cut} has no layers, so nothing to write as QONNX")
     written = []
-    for part, name in zip(split_network(network, cut), ("first", "second"), strict=True):
-        if not part.layers and form == "qonnx":
-            raise InputError(
-                f"the {name} part of {cut} has no layers, so nothing to write as QONNX"
-            )
+    for part, name in zip(parts, ("first", "second"), strict=True):
         written += export_network(part, None, form, directory / f"{name}{PART_FORMS[form]}")
     manifest = make_manifest(network, cut, written[:1], written[1:])
     return [*written, write_manifest(manifest, directory)]
