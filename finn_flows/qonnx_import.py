@@ -15,54 +15,37 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dse.errors import DseError, NetworkError, NetworkFileError
 from finn_flows.integer_type import IntegerType
-from finn_flows.network import (
-    ClassScores,
-    ConvLayer,
-    DenseLayer,
-    Layer,
-    MaxPoolLayer,
-    Network,
-    Shape,
-    accumulator_range_per_channel,
-)
+from finn_flows.network import ClassScores, Layer, MaxPoolLayer, Network, Shape
 from finn_flows.onnx_chain import OnnxChain
 from finn_flows.onnx_node import attributes, node_label
+from finn_flows.qonnx_scores import class_scores
+from finn_flows.qonnx_segment import (
+    ELEMENTWISE,
+    QUANTISING,
+    Accumulators,
+    Activation,
+    Pixels,
+    Segment,
+)
 from finn_flows.qonnx_weights import quantised_weights
-from finn_flows.threshold_search import find_thresholds
 
 if TYPE_CHECKING:
     import onnx
 
 CLASS_NAMES_KEY = "class_names"  # in the model's metadata: a JSON list
 
-_QUANTISING = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "Sign")
-#: Each does not decrease, or does not increase, in its data input, channel by channel.
-_ELEMENTWISE = (
-    "Add",
-    "BatchNormalization",
-    "Clip",
-    "Div",
-    "Mul",
-    "Neg",
-    "Relu",
-    "Sub",
-    *_QUANTISING,
-)
 _PASSED_OVER = ("Cast", "Dropout", "Identity")
 _LAYERS = ("Conv", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool", "MaxPool")
 _STRUCTURE = ("Flatten", "Reshape", "Squeeze", "Transpose")
-SUPPORTED_OPERATORS = tuple(sorted((*_ELEMENTWISE, *_PASSED_OVER, *_LAYERS, *_STRUCTURE)))
-
-_MOST_LEVELS = 4096  # of an activation: 12 bits
+SUPPORTED_OPERATORS = tuple(sorted((*ELEMENTWISE, *_PASSED_OVER, *_LAYERS, *_STRUCTURE)))
 
 
 def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) -> Network:
@@ -109,81 +92,6 @@ def _load(path: Path) -> onnx.ModelProto:
     return model
 
 
-@dataclass
-class _Pixels:
-    """The source of the first segment: pixel values 0 to 255, as the graph's input sees them."""
-
-    channels: int
-    scale: float  # what one step of the pixel is at the graph's input
-
-    def values(self, points: NDArray[np.int64]) -> NDArray[np.float32]:
-        if self.scale == 1.0:
-            return points.astype(np.float32)
-        return points.astype(np.float32) / np.float32(255)
-
-
-@dataclass
-class _Accumulators:
-    """The source of a later segment: the accumulators of one compute layer.
-
-    ``weights``: canonical layout. One accumulator step is worth ``scale`` (per channel), and
-    ``bias`` is added to it, in float32 as the graph does.
-    """
-
-    node: onnx.NodeProto
-    weights: NDArray[np.int64]
-    weight_type: IntegerType
-    scale: NDArray[np.float64]
-    bias: NDArray[np.float32] | None
-    input_type: IntegerType
-    stride: tuple[int, int] | None = None  # None: fully connected
-    padding: tuple[int, int] = (0, 0)
-    groups: int = 1
-
-    @property
-    def channels(self) -> int:
-        return int(self.weights.shape[0])
-
-    def values(self, points: NDArray[np.int64]) -> NDArray[np.float32]:
-        value = (points * self.scale).astype(np.float32)
-        return value if self.bias is None else value + self.bias
-
-    def reachable(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return accumulator_range_per_channel(
-            self.weights, self.input_type, zero=self.padding != (0, 0)
-        )
-
-    def negate(self, channels: NDArray[np.bool_]) -> None:
-        sign = np.where(channels, -1, 1)
-        self.weights = self.weights * sign.reshape(-1, *[1] * (self.weights.ndim - 1))
-        self.scale = self.scale * sign
-        self.weight_type = _holding(self.weight_type, self.weights)
-
-    def layer(self, thresholds: NDArray[np.int64] | None, output_type: IntegerType) -> Layer:
-        small = self.weight_type.minimum >= -128 and self.weight_type.maximum <= 127
-        common: dict[str, Any] = {
-            "weights": np.ascontiguousarray(self.weights.astype(np.int8 if small else np.int16)),
-            "weight_type": self.weight_type,
-            "thresholds": thresholds,
-            "output_type": output_type,
-        }
-        if self.stride is None:
-            return DenseLayer(**common)
-        return ConvLayer(**common, stride=self.stride, padding=self.padding, groups=self.groups)
-
-
-@dataclass
-class _Segment:
-    """What follows a source up to the next compute layer: element-wise steps, pools between them.
-
-    A step is a node and the axes its data has there; a pool stands before step ``index``.
-    """
-
-    source: _Pixels | _Accumulators
-    steps: list[tuple[onnx.NodeProto, str]] = field(default_factory=list)
-    pools: list[tuple[int, MaxPoolLayer, onnx.NodeProto]] = field(default_factory=list)
-
-
 class _Importer:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._chain = OnnxChain(model)
@@ -192,11 +100,11 @@ class _Importer:
         self._pixel_table: NDArray[np.int64] | None = None
         self._input_type: IntegerType | None = None
         self._class_scores: ClassScores | None = None
-        self._negated: NDArray[np.bool_] | None = None  # activations stored with the other sign
         self._batch, self._shape, self._axes = self._input_layout()
         self._input_shape = self._shape
         self._flattened_from: tuple[Shape, str] | None = None
-        self._segment = _Segment(_Pixels(self._shape[-1], self._input_scale()))
+        source = Pixels(self._shape[-1], self._takes_whole_pixels())
+        self._segment = Segment(self._chain, source)
 
     def network(self, name: str) -> Network:
         self._tell_shape(self._chain.input_name)
@@ -232,16 +140,14 @@ class _Importer:
             return batch, (sizes[1], sizes[2], sizes[3]), "nhwc"
         return batch, (sizes[2], sizes[3], sizes[1]), "nchw"
 
-    def _input_scale(self) -> float:
+    def _takes_whole_pixels(self) -> bool:
         annotation = self._chain.annotation(self._chain.input_name)
-        if annotation in (None, "FLOAT32"):
-            return 1 / 255
-        if annotation == "UINT8":
-            return 1.0
-        raise NetworkError(
-            f"the graph's input is annotated {annotation}",
-            choices=["FLOAT32 (a picture in [0, 1])", "UINT8 (pixels)"],
-        )
+        if annotation not in (None, "FLOAT32", "UINT8"):
+            raise NetworkError(
+                f"the graph's input is annotated {annotation}",
+                choices=["FLOAT32 (a picture in [0, 1])", "UINT8 (pixels)"],
+            )
+        return annotation == "UINT8"
 
     def _class_names(self) -> tuple[str, ...]:
         text = self._metadata.get(CLASS_NAMES_KEY)
@@ -260,7 +166,7 @@ class _Importer:
 
     def _take(self, node: onnx.NodeProto) -> None:
         kind = node.op_type
-        if kind in _ELEMENTWISE:
+        if kind in ELEMENTWISE:
             self._take_elementwise(node)
         elif kind == "MaxPool":
             self._take_max_pool(node)
@@ -283,7 +189,7 @@ class _Importer:
                 f"{node_label(node)} takes the computed data as its second input",
                 expected="a parameter there",
             )
-        self._segment.steps.append((node, self._axes))
+        self._segment.add_step(node, self._axes)
 
     def _take_max_pool(self, node: onnx.NodeProto) -> None:
         kernel, stride, padding = self._window(node)
@@ -292,44 +198,38 @@ class _Importer:
                 f"{node_label(node)} has kernel {kernel}, stride {stride}, padding {padding}",
                 expected="a square window, equal strides, no padding",
             )
-        pool = MaxPoolLayer(kernel[0], stride[0])
-        self._segment.pools.append((len(self._segment.steps), pool, node))
+        self._segment.add_pool(MaxPoolLayer(kernel[0], stride[0]), node)
         self._shape = (*self._window_count(node, kernel, stride, padding), self._shape[2])
 
     def _take_conv(self, node: onnx.NodeProto) -> None:
         label = node_label(node)
         _, stride, padding = self._window(node)
-        act_scale, input_type = self._close_segment(node)
+        entering = self._close_segment(node)
         weights = quantised_weights(self._chain, node.input[1], label)
         if weights.integers.ndim != 4:
             raise NetworkError(f"{label} is not two-dimensional", expected="weights of 4 axes")
         weights = weights.transposed((0, 2, 3, 1))
         groups = int(attributes(node).get("group", 1))
-        integers = weights.integers
-        if self._negated is not None:
-            flips = np.where(self._negated, -1, 1)
-            if groups == 1:
-                integers = integers * flips
-            else:
-                per_channel = np.repeat(flips, integers.shape[0] // groups)
-                integers = integers * per_channel[:, None, None, None]
-        kernel = (int(integers.shape[1]), int(integers.shape[2]))
+        channels, rows, columns, _ = weights.integers.shape
+        signs = entering.signs
+        if groups > 1 and len(signs) > 1:  # depthwise: each output channel reads one input channel
+            signs = np.repeat(signs, channels // groups)[:, None, None, None]
         self._open_segment(
-            _Accumulators(
+            Accumulators(
                 node,
-                integers,
-                _holding(weights.type, integers),
-                weights.channel_scale(label) * act_scale,
+                weights.integers * signs,
+                weights.type,
+                weights.channel_scale(label) * entering.unit,
                 self._bias(node, 1.0),
-                input_type,
+                entering.type,
                 stride,
                 padding,
                 groups,
             )
         )
         self._shape = (
-            *self._window_count(node, kernel, stride, padding),
-            int(integers.shape[0]),
+            *self._window_count(node, (int(rows), int(columns)), stride, padding),
+            int(channels),
         )
 
     def _take_dense(self, node: onnx.NodeProto) -> None:
@@ -342,7 +242,7 @@ class _Importer:
             )
         if self._axes != "nf":
             raise NetworkError(f"{label} works on an image", expected="a Flatten before it")
-        act_scale, input_type = self._close_segment(node)
+        entering = self._close_segment(node)
         weights = quantised_weights(self._chain, node.input[1], label)
         if weights.integers.ndim != 2:
             raise NetworkError(f"{label} has weights of {weights.integers.ndim} axes", expected="2")
@@ -358,17 +258,15 @@ class _Importer:
             if axes == "nchw":
                 integers = integers.reshape(-1, channels, height, width)
                 integers = integers.transpose(0, 2, 3, 1).reshape(len(integers), -1)
-        if self._negated is not None:
-            flips = np.where(self._negated, -1, 1)
-            integers = integers * np.tile(flips, integers.shape[1] // len(flips))
+        signs = np.tile(entering.signs, integers.shape[1] // len(entering.signs))
         self._open_segment(
-            _Accumulators(
+            Accumulators(
                 node,
-                integers,
-                _holding(weights.type, integers),
-                weights.channel_scale(label) * act_scale * float(options.get("alpha", 1.0)),
+                integers * signs,
+                weights.type,
+                weights.channel_scale(label) * entering.unit * float(options.get("alpha", 1.0)),
                 self._bias(node, float(options.get("beta", 1.0))),
-                input_type,
+                entering.type,
             )
         )
         self._shape, self._flattened_from = (int(integers.shape[0]),), None
@@ -382,24 +280,22 @@ class _Importer:
             raise NetworkError(
                 f"{node_label(node)} pads", expected="an average pool without padding"
             )
-        if not any(step.op_type in _QUANTISING for step, _ in self._segment.steps):
+        if not self._segment.is_quantised:
             raise NetworkError(
                 f"{node_label(node)} averages values that are not quantised",
                 expected="a quantiser before and behind it",
             )
-        act_scale, input_type = self._close_segment(node)
+        entering = self._close_segment(node)
         channels = self._shape[2]
         ones = np.ones((channels, *kernel, 1), dtype=np.int64)
-        if self._negated is not None:
-            ones *= np.where(self._negated, -1, 1)[:, None, None, None]
         self._open_segment(
-            _Accumulators(
+            Accumulators(
                 node,
-                ones,
+                ones * entering.signs[:, None, None, None],
                 IntegerType.bipolar(),
-                np.full(channels, act_scale / math.prod(kernel)),
+                np.full(channels, entering.unit / math.prod(kernel)),
                 None,
-                input_type,
+                entering.type,
                 stride,
                 (0, 0),
                 channels,
@@ -508,268 +404,55 @@ class _Importer:
 
     # -- segments -------------------------------------------------------------------------------
 
-    def _open_segment(self, source: _Accumulators) -> None:
-        self._negated = None
-        self._segment = _Segment(source)
+    def _open_segment(self, source: Accumulators) -> None:
+        self._segment = Segment(self._chain, source)
 
-    def _run(self, values: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
-        """Steps ``start`` to ``stop`` of the segment on float32 (points, channels)."""
-        for node, axes in self._segment.steps[start:stop]:
-            points, channels = values.shape
-            shape = {
-                "nf": (points, channels),
-                "nchw": (points, channels, 1, 1),
-                "nhwc": (points, 1, 1, channels),
-            }[axes]
-            inputs = {
-                name: self._chain.constant(name)
-                if self._chain.is_constant(name)
-                else values.reshape(shape)
-                for name in node.input
-                if name
-            }
-            result = self._chain.evaluate(node, inputs)
-            if result.shape != shape:
-                raise NetworkError(
-                    f"{node_label(node)} does not treat a channel alike at every position",
-                    expected="parameters per tensor or per channel",
-                )
-            values = result.reshape(points, channels).astype(np.float32)
-        return values
-
-    def _function(self, points: NDArray[np.int64], stop: int | None = None) -> NDArray[np.float32]:
-        """The segment up to step ``stop`` on integers of the source, (points, channels)."""
-        last = len(self._segment.steps) if stop is None else stop
-        values = self._run(self._segment.source.values(points), 0, last)
-        if not np.isfinite(values).all():
-            where = node_label(self._segment.steps[last - 1][0]) if last else "the first node"
-            raise NetworkError(f"{where} gives values that are not finite (a damaged parameter?)")
-        return values
-
-    def _possible_values(self) -> NDArray[np.float32] | None:
-        """Every value the segment can give, (values, channels); None if nothing quantises it."""
-        channels, last = self._segment.source.channels, len(self._segment.steps)
-        for index, (node, _) in enumerate(self._segment.steps):
-            if node.op_type == "MultiThreshold":
-                options = attributes(node)
-                counts = np.arange(self._chain.constant(node.input[1]).shape[1] + 1)
-                given = counts * options.get("out_scale", 1.0) + options.get("out_bias", 0.0)
-                values = np.repeat(given[:, None], channels, axis=1)
-                return self._run(values.astype(np.float32), index + 1, last)
-            if node.op_type in _QUANTISING:
-                probes = self._probes(node)
-                values = np.broadcast_to(probes, (len(probes), channels))
-                return self._run(values.astype(np.float32), index, last)
-        return None
-
-    def _probes(self, node: onnx.NodeProto) -> NDArray[np.float64]:
-        """Values, (points, channels or 1), at which a quantiser gives each of its results."""
-        if node.op_type in ("BipolarQuant", "Sign"):
-            return np.array([[-1.0], [0.0], [1.0]])
-        scale = self._chain.constant(node.input[1]).astype(np.float64).reshape(1, -1)
-        zero = self._chain.constant(node.input[2]).astype(np.float64).reshape(1, -1)
-        bits = float(self._chain.constant(node.input[3]).reshape(-1)[0])
-        if not 1 <= bits <= math.log2(_MOST_LEVELS):
+    def _close_segment(self, before: onnx.NodeProto) -> Activation:
+        """Append what the segment is; returns what enters ``before``."""
+        segment = self._segment
+        pools = [pool for _, pool, _ in segment.pools]
+        if isinstance(segment.source, Pixels):
+            self._pixel_table, activation = segment.pixel_table()
+            self._input_type = activation.type
+            self._layers.extend(pools)
+            return activation
+        if not segment.is_quantised:
             raise NetworkError(
-                f"{node_label(node)} quantises an activation to {bits:g} bits",
-                expected=f"1 to {int(math.log2(_MOST_LEVELS))}",
+                f"between {node_label(segment.source.node)} and {node_label(before)} "
+                "nothing is quantised",
+                choices=QUANTISING,
             )
-        codes = np.arange(-(2 ** math.ceil(bits - 1)) - 1, 2 ** math.ceil(bits) + 1)
-        return (codes[:, None] - zero) * scale
-
-    def _close_segment(self, before: onnx.NodeProto) -> tuple[float, IntegerType]:
-        """Make thresholds (or the pixel table); returns what one integer is worth, and its type."""
-        possible = self._possible_values()
-        source = self._segment.source
-        if isinstance(source, _Pixels):
-            return self._close_pixels(source, possible)
-        if possible is None:
-            raise NetworkError(
-                f"between {node_label(source.node)} and {node_label(before)} nothing is quantised",
-                choices=_QUANTISING,
-            )
-        unit = _unit(possible, f"what enters {node_label(before)}")
-        kind = _smallest_type(np.unique(np.rint(possible / unit).astype(np.int64)))
-        self._close_accumulators(source, unit, kind)
-        return unit, kind
-
-    def _close_pixels(
-        self, source: _Pixels, possible: NDArray[np.float32] | None
-    ) -> tuple[float, IntegerType]:
-        points = np.repeat(np.arange(256)[:, None], source.channels, axis=1)
-        values = self._function(points)
-        if possible is None:
-            possible = values
-        unit = _unit(possible, "the picture that enters the first layer")
-        kind = _smallest_type(np.unique(np.rint(possible / unit).astype(np.int64)))
-        table = np.rint(values / unit).astype(np.int64)
-        for index, _, node in self._segment.pools:
-            rises = np.diff(self._function(points, index), axis=0) >= 0
-            if not (rises.all() and (np.diff(table, axis=0) >= 0).all()):
-                raise NetworkError(
-                    f"{node_label(node)} works on the picture, which enters with falling values",
-                    expected="max-pool behind the quantiser, or values that rise with the pixel",
-                )
-        same = (table == table[:, :1]).all()
-        self._pixel_table = np.ascontiguousarray((table[:, :1] if same else table).T)
-        self._input_type = kind
-        self._layers.extend(pool for _, pool, _ in self._segment.pools)
-        return unit, kind
-
-    def _close_accumulators(self, source: _Accumulators, unit: float, kind: IntegerType) -> None:
-        least, greatest = source.reachable()
-        ends = np.stack([least, greatest])
-
-        def direction(values: NDArray[np.floating]) -> NDArray[np.floating]:
-            return np.sign(values[1] - values[0])
-
-        slope = direction(np.rint(self._function(ends) / unit))
-        negated = np.zeros(source.channels, dtype=bool)
-        for index, _, node in self._segment.pools:
-            # A max-pool is taken on the activations here; legal if what follows it does not fall.
-            behind = slope * direction(self._function(ends, index))
-            negated |= behind < 0
-            if (negated & (behind > 0)).any() or (negated.any() and kind.minimum != -kind.maximum):
-                raise NetworkError(
-                    f"{node_label(node)} comes before a function that falls in channel "
-                    f"{int(np.argmax(negated))}, and {kind.name} cannot be negated",
-                    expected="max-pool behind the quantiser, or positive scales",
-                )
-        slope = np.where(negated, -slope, slope)
-        if (slope < 0).any():
-            source.negate(slope < 0)
-            least, greatest = source.reachable()
-        sign = np.where(negated, -1, 1)
-
-        def activation(points: NDArray[np.int64]) -> NDArray[np.int64]:
-            return sign * np.rint(self._function(points) / unit).astype(np.int64)
-
-        levels = kind.minimum + kind.step * np.arange(1, kind.threshold_count + 1)
-        thresholds = find_thresholds(activation, least, greatest, levels)
-        self._layers.append(source.layer(thresholds, kind))
-        self._layers.extend(pool for _, pool, _ in self._segment.pools)
-        self._negated = negated if negated.any() else None
+        layer, activation = segment.activation_layer(f"what enters {node_label(before)}")
+        self._layers.extend([layer, *pools])
+        return activation
 
     def _finish(self) -> None:
         """Close the last segment, at the graph's result."""
-        source = self._segment.source
-        if isinstance(source, _Pixels):
+        segment, source = self._segment, self._segment.source
+        pools = [pool for _, pool, _ in segment.pools]
+        if isinstance(source, Pixels):
             raise NetworkError("the graph has no layer", choices=("Conv", "Gemm", "MatMul"))
-        possible = self._possible_values()
-        if possible is not None:
-            unit = _unit(possible, "the result")
-            kind = _smallest_type(np.unique(np.rint(possible / unit).astype(np.int64)))
-            self._close_accumulators(source, unit, kind)
-            if self._negated is not None:
+        if segment.is_quantised:
+            layer, activation = segment.activation_layer("the result")
+            if activation.negated is not None:
                 raise NetworkError("the result comes from a max-pool before a falling function")
+            self._layers.extend([layer, *pools])
             return
-        if self._segment.pools:
+        if pools:
             raise NetworkError(
-                f"{node_label(self._segment.pools[0][2])} pools values that are not quantised",
-                choices=_QUANTISING,
+                f"{node_label(segment.pools[0][2])} pools values that are not quantised",
+                choices=QUANTISING,
             )
-        least, greatest = (int(bound) for bound in _bounds(source))
-        kind = IntegerType.covering(least, greatest)
+        self._layers.append(source.layer(None, self._accumulator_type(source)))
+        self._class_scores = class_scores(self._chain, segment)
+
+    def _accumulator_type(self, source: Accumulators) -> IntegerType:
+        """The annotated type of the last accumulators if there is one that holds them."""
+        lows, highs = source.reachable()
+        least, greatest = int(lows.min()), int(highs.max())
         annotation = self._chain.annotation(source.node.output[0])
         if annotation is not None and annotation.startswith(("INT", "UINT")):
             annotated = IntegerType.parse(annotation)
             if annotated.minimum <= least and greatest <= annotated.maximum:
-                kind = annotated
-        self._layers.append(source.layer(None, kind))
-        self._class_scores = self._affine_scores(source)
-
-    def _affine_scores(self, source: _Accumulators) -> ClassScores | None:
-        scale = source.scale.copy()
-        offset = np.zeros(source.channels) if source.bias is None else source.bias.astype(float)
-        for node, axes in self._segment.steps:
-            factor, summand = self._affine_step(node, axes, source.channels)
-            scale, offset = scale * factor, offset * factor + summand
-        # The graph's own precision; more would only be noise of this composition.
-        scale, offset = (values.astype(np.float32).astype(float) for values in (scale, offset))
-        if (scale == 1).all() and (offset == 0).all():
-            return None
-        return ClassScores(scale, offset + 0.0)  # no negative zeros
-
-    def _affine_step(
-        self, node: onnx.NodeProto, axes: str, channels: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Factor and summand of each channel."""
-
-        def parameter(name: str) -> NDArray[np.float64]:
-            shape = {"nf": (1, channels), "nchw": (1, channels, 1, 1), "nhwc": (1, 1, 1, channels)}
-            value = self._chain.constant(name).astype(np.float64)
-            try:
-                return np.broadcast_to(value, shape[axes]).reshape(channels)
-            except ValueError as error:
-                raise NetworkError(
-                    f"{node_label(node)} has a parameter of shape {value.shape}",
-                    expected=f"one per tensor or per channel ({channels})",
-                ) from error
-
-        one, zero = np.ones(channels), np.zeros(channels)
-        kind = node.op_type
-        if kind == "Neg":
-            return -one, zero
-        if kind == "BatchNormalization":
-            gamma, beta, mean, variance = (
-                self._chain.constant(name).astype(np.float64) for name in node.input[1:5]
-            )
-            factor = gamma / np.sqrt(variance + attributes(node).get("epsilon", 1e-5))
-            return factor, beta - mean * factor
-        if kind in ("Add", "Sub", "Mul", "Div"):
-            data_first = not self._chain.is_constant(node.input[0])
-            value = parameter(node.input[1] if data_first else node.input[0])
-            if kind == "Add":
-                return one, value
-            if kind == "Sub":
-                return (one, -value) if data_first else (-one, value)
-            return (value, zero) if kind == "Mul" else (1 / value, zero)
-        raise NetworkError(
-            f"{node_label(node)} follows the last layer",
-            choices=("Add", "BatchNormalization", "Div", "Mul", "Neg", "Sub", *_QUANTISING),
-        )
-
-
-def _bounds(source: _Accumulators) -> tuple[int, int]:
-    least, greatest = source.reachable()
-    return int(least.min()), int(greatest.max())
-
-
-def _unit(values: NDArray[np.floating], what: str) -> float:
-    """What one step is worth if ``values`` are whole multiples of it; else NetworkError."""
-    magnitudes = np.abs(values.astype(np.float64))
-    greatest = float(magnitudes.max())
-    present = magnitudes[magnitudes > greatest * 1e-6]
-    if not present.size or not np.isfinite(greatest):
-        raise NetworkError(f"{what} is always 0 or not finite")
-    steps = np.rint(greatest / present.min())
-    unit = greatest / steps
-    if steps > 2 * _MOST_LEVELS or np.abs(values / unit - np.rint(values / unit)).max() > 0.02:
-        raise NetworkError(
-            f"{what} is not whole numbers times one scale",
-            expected="a quantiser with zero point 0, one scale per tensor and no offset behind it",
-        )
-    return float(unit)
-
-
-def _smallest_type(values: NDArray[np.int64]) -> IntegerType:
-    """The narrowest type that holds ``values``; unsigned before narrow before full."""
-    if set(values.tolist()) == {-1, 1}:
-        return IntegerType.bipolar()
-    low, high = int(values.min()), int(values.max())
-    bits = 1
-    while True:
-        candidates = [IntegerType.unsigned(bits)]
-        if bits > 1:
-            candidates += [IntegerType.signed(bits, narrow=narrow) for narrow in (True, False)]
-        for candidate in candidates:
-            if candidate.minimum <= low and high <= candidate.maximum:
-                return candidate
-        bits += 1
-
-
-def _holding(kind: IntegerType, weights: NDArray[np.int64]) -> IntegerType:
-    """``kind``, or the next wider type if negated weights have left it."""
-    if kind.minimum <= int(weights.min()) and int(weights.max()) <= kind.maximum:
-        return kind
-    return IntegerType.signed(kind.bits + 1)
+                return annotated
+        return IntegerType.covering(least, greatest)
