@@ -9,8 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -51,10 +52,9 @@ def run_tasks(
                     yield busy.pop(worker), outcome
     finally:
         # A second Ctrl-C must not leave a worker behind.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        for worker in (*idle, *busy):
-            worker.kill()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _ctrl_c_waits():
+            for worker in (*idle, *busy):
+                worker.kill()
 
 
 class _Worker:
@@ -111,14 +111,32 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs,), name="dse worker")
-        # A worker inherits the mask: a Ctrl-C before it has its own session is not for it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        # Half started, a worker would complain of a driver that hangs up.
+        with _ctrl_c_waits():
             process.start()
             self._process, self._connection = process, ours
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
+        theirs.close()
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Put off a Ctrl-C until the block is done; a process started in it does not see it at all."""
+    arrived: list[int] = []
+    # Python runs the handler in the main thread, whichever thread the signal reached: blocking it
+    # is enough for the process that is started (it inherits that), not for us.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if in_main_thread:
+        signal.signal(signal.SIGINT, lambda number, _frame: arrived.append(number))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+    if arrived:
+        raise KeyboardInterrupt
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -112,6 +112,11 @@ class Sandbox:
                 continue
         return found
 
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """SIGKILL to ``process`` alone, and its end; fails if another one holds its output."""
+        process.kill()
+        process.communicate(timeout=20)
+
     def assert_no_process_is_left(self) -> None:
         """None after a moment: the last ones notice the end of the driver by themselves."""
         deadline = time.monotonic() + 10

@@ -10,6 +10,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dse.cli import EXIT_INTERRUPTED, EXIT_USER_ERROR
@@ -49,8 +50,7 @@ def kill_at_random_moments(sandbox: Sandbox, kills: int, seed: int) -> None:
             time.sleep(moments.uniform(0, 0.4))
         else:
             time.sleep(moments.uniform(0, 1.5))
-        process.kill()
-        process.communicate()
+        sandbox.kill(process)
         sandbox.assert_no_process_is_left()
         # Nothing that was there before is gone or was built again.
         now = assert_results_are_whole(sandbox.out)
@@ -94,8 +94,7 @@ def test_a_tool_that_a_worker_started_ends_with_the_driver(sandbox: Sandbox) -> 
     process = sandbox.start(*sandbox.sweep_arguments())
     sandbox.wait_for_builds(len(SLUGS))
     assert "sleep" in {process.name() for process in sandbox.processes()}
-    process.kill()
-    process.communicate()
+    sandbox.kill(process)
     sandbox.assert_no_process_is_left()
 
 
@@ -124,6 +123,33 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(
     sandbox.order("1-second", "")
     assert sandbox.sweep().returncode == 0
     assert sum(sandbox.builds().values()) == len(SLUGS) + 1
+
+
+def test_ctrl_c_while_workers_start(sandbox: Sandbox) -> None:
+    process = sandbox.start(*sandbox.sweep_arguments(), seconds=10)
+    deadline = time.monotonic() + 30
+    # The first child is the resource tracker of multiprocessing.
+    while len(psutil.Process(process.pid).children()) < 2:
+        assert time.monotonic() < deadline
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == EXIT_INTERRUPTED
+    assert errors.splitlines()[-1] == "dse: interrupted"
+    assert "Traceback" not in errors
+    sandbox.assert_no_process_is_left()
+
+
+def test_temporary_files_of_a_killed_sweep_are_removed(sandbox: Sandbox) -> None:
+    sandbox.out.mkdir()
+    ours = [
+        sandbox.out / f".{name}.ab3d_f7h.tmp" for name in ("sweep.json", "table1.md", "fig4a.png")
+    ]
+    theirs = sandbox.out / ".notes.ab3d_f7h.tmp"
+    for path in (*ours, theirs):
+        path.write_text("")
+    assert sandbox.sweep().returncode == 0
+    assert not any(path.exists() for path in ours)
+    assert theirs.exists()
 
 
 def test_a_killed_worker_costs_its_point(sandbox: Sandbox) -> None:
@@ -161,7 +187,6 @@ def test_a_second_sweep_is_refused_at_once(sandbox: Sandbox) -> None:
     (line,) = second.stderr.splitlines()
     assert line.startswith("dse: error: ")
     assert line.endswith(f"the store is in use by another sweep (process {first.pid})")
-    first.kill()
-    first.communicate()
+    sandbox.kill(first)
     sandbox.order("whole", "")
     assert sandbox.sweep().returncode == 0
