@@ -9,6 +9,10 @@ pixel / 255 in float32; whatever stands before the first layer becomes the pixel
 
 A channel whose function falls gets its weights negated (acc -> -acc); behind a max-pool that comes
 before a falling function, the activation is negated instead, and the next layer's weights with it.
+
+With scales that are powers of two (the BNN-PYNQ models, fixed-point quantisers) the integers give
+what the graph gives, bit for bit. With others, float32 sums depend on the order of summation; the
+integers then stand for the exact sum, scaled and rounded once.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from dse.cli.options import json_option
+from finn_flows.training import DEFAULT_EPOCHS, DEFAULT_SEED
 
 
 @click.command()
 @click.option(
     "--epochs",
     type=click.IntRange(min=1, max=1000),
-    default=20,
+    default=DEFAULT_EPOCHS,
     show_default=True,
     metavar="N",
     help="Passes over the training pictures, some seconds each.",
@@ -22,7 +23,7 @@ from dse.cli.options import json_option
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**32 - 1),
-    default=1,
+    default=DEFAULT_SEED,
     show_default=True,
     metavar="N",
     help="Start of the random numbers.",

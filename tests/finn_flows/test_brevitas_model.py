@@ -57,7 +57,17 @@ def assert_same(network: Network, model: torch.nn.Module, images: int = 32) -> N
     assert len(np.unique(logits)) > 10  # not a network that answers the same to everything
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+# Half a minute less for `make test`: the others of each family stand for these.
+SLOW = {"sfc_1w1a", "sfc_1w2a", "sfc_2w2a", "tfc_2w2a"}
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in ARCHITECTURES
+    ],
+)
 def test_a_checkpoint_of_every_architecture(architecture: str, tmp_path: Path) -> None:
     model = random_model(architecture)
     path = tmp_path / "checkpoint.pth"
@@ -71,7 +81,14 @@ def test_a_checkpoint_of_every_architecture(architecture: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "architecture", ["cnv_1w1a", "cnv_1w2a", "cnv_2w2a", "tfc_1w1a", "sfc_2w2a"]
+    "architecture",
+    [
+        pytest.param("cnv_1w1a", marks=pytest.mark.slow),
+        pytest.param("cnv_1w2a", marks=pytest.mark.slow),
+        "cnv_2w2a",
+        "tfc_1w1a",
+        pytest.param("sfc_2w2a", marks=pytest.mark.slow),
+    ],
 )
 def test_integers_go_into_a_state_dict_and_come_back(architecture: str, tmp_path: Path) -> None:
     size = (1, 3, 32, 32) if architecture.startswith("cnv") else (1, 1, 28, 28)

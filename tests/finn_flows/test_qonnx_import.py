@@ -180,6 +180,55 @@ def test_a_bias_quantised_to_integers() -> None:
     compare(settled(model, (1, 8, 8)), (1, 8, 8))
 
 
+def _small_brevitas() -> nn.Module:
+    torch.manual_seed(9)
+    weights = {"weight_bit_width": 3, "bias": False}
+    model = nn.Sequential(
+        qnn.QuantIdentity(bit_width=8),
+        qnn.QuantConv2d(2, 4, 3, **weights),
+        nn.BatchNorm2d(4),
+        qnn.QuantReLU(bit_width=3),
+        nn.Flatten(),
+        qnn.QuantLinear(4 * 4 * 6, 5, weight_bit_width=3, bias=True),
+    )
+    return settled(model, (2, 6, 8))
+
+
+@pytest.mark.filterwarnings("ignore:The GemmToMatMul")
+def test_a_graph_that_qonnx_has_cleaned_up_is_the_same() -> None:
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+    from qonnx.util.cleanup import cleanup_model
+
+    model = brevitas_to_qonnx(_small_brevitas(), (1, 2, 6, 8))
+    cleaned = cleanup_model(ModelWrapper(model)).transform(GemmToMatMul()).model
+    assert [n.op_type for n in cleaned.graph.node] != [n.op_type for n in model.graph.node]
+    assert import_qonnx(cleaned).sha256 == import_qonnx(model).sha256
+
+
+def test_a_flatten_that_asks_for_the_shape_as_older_exporters_write_it() -> None:
+    model = brevitas_to_qonnx(_small_brevitas(), (1, 2, 6, 8))
+    expected = import_qonnx(model).sha256
+    nodes = list(model.graph.node)
+    place = next(i for i, node in enumerate(nodes) if node.op_type in ("Reshape", "Flatten"))
+    data, flat = nodes[place].input[0], nodes[place].output[0]
+    for name, value in (("index", 0), ("axis", [0]), ("rest", [-1])):
+        model.graph.initializer.append(
+            onnx.numpy_helper.from_array(np.array(value, dtype=np.int64), name)
+        )
+    make = onnx.helper.make_node
+    nodes[place : place + 1] = [
+        make("Shape", [data], ["shape"]),
+        make("Gather", ["shape", "index"], ["batch"], axis=0),
+        make("Unsqueeze", ["batch", "axis"], ["batch_list"]),
+        make("Concat", ["batch_list", "rest"], ["target"], axis=0),
+        make("Reshape", [data, "target"], [flat]),
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    assert import_qonnx(model).sha256 == expected
+
+
 class _Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
