@@ -100,6 +100,7 @@ class BarProgress:
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.table import Column
 
         self._console = console
         self._bar: Bar = Progress(
@@ -107,8 +108,14 @@ class BarProgress:
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
-            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                # One line, however many points are being built.
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=console,
+            expand=True,
             transient=True,
         )
         self._task: TaskID | None = None
