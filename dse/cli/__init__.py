@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a design point failed, the reader of our output went away,
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,9 @@ class CommandGroup(click.Group):
         extra["standalone_mode"] = False
         given = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in given[: _command_position(given)]
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal without ≈ or ¹ shows an escape rather than failing.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             code = super().main(given, *rest, **extra)
             sys.stdout.flush()

@@ -156,7 +156,7 @@ def test_a_wrong_value_is_one_line_with_the_choices(in_sandbox: Sandbox) -> None
         "unknown folding 'wide' (choose from published, auto, auto:CYCLES, FILE.json)"
     )
     assert line("--folding", "auto:0").startswith("folding 'auto:0'; expected a number of cycles")
-    assert line("--folding", "published").startswith("small has 3 layers; the published folding")
+    assert line("--folding", "published").startswith("no folding is published for small")
     assert line("--folding", "none.json") == "none.json: cannot be read: No such file or directory"
     assert "none.npz: " in line("--weights", "none.npz")
     assert line("--model", "none.onnx").startswith("--weights and --model both name a network")
@@ -303,6 +303,15 @@ def test_an_output_that_cannot_be_written(sandbox: Sandbox) -> None:
     (sandbox.out / "sweep.json").rmdir()
     assert sandbox.sweep().returncode == 0
     assert sum(sandbox.builds().values()) == len(SLUGS)
+
+
+def test_a_terminal_of_few_letters_still_gets_the_table(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    result = sandbox.sweep()
+    assert result.returncode == 0, result.stderr
+    assert "small on xc7z020clg400-1" in result.stdout
 
 
 def test_a_reader_that_goes_away_is_no_error(sandbox: Sandbox) -> None:

@@ -75,7 +75,7 @@ def kill_at_random_moments(sandbox: Sandbox, kills: int, seed: int) -> None:
 def test_killed_at_random_moments(
     sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    kill_at_random_moments(sandbox, kills=12, seed=0)
+    kill_at_random_moments(sandbox, kills=10, seed=0)
     undisturbed = Sandbox(tmp_path_factory.mktemp("undisturbed"))
     assert undisturbed.sweep().returncode == 0
     names = ("sweep.json", "table1.csv", "table1.json", "fig4a.svg", "fig4b.png")
