@@ -35,10 +35,8 @@ class NodeEvaluator:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._graph = model.graph
-        self._opset = max(
-            (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")),
-            default=1,
-        )
+        self._opsets = {entry.domain: entry.version for entry in model.opset_import}
+        self._opset = max(self._opsets.get("", 1), self._opsets.get("ai.onnx", 1))
         self._sessions: dict[int, tuple[onnx.NodeProto, Any]] = {}
 
     def __call__(self, node: onnx.NodeProto, inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -57,7 +55,8 @@ class NodeEvaluator:
         from qonnx.custom_op.registry import getCustomOp
 
         context = dict(inputs)
-        getCustomOp(node, onnx_opset_version=None).execute_node(context, self._graph)
+        version = self._opsets.get(node.domain)  # None: the newest that qonnx has
+        getCustomOp(node, onnx_opset_version=version).execute_node(context, self._graph)
         return np.asarray(context[node.output[0]])
 
     def _evaluate_standard(

@@ -30,7 +30,7 @@ from finn_flows.threshold_search import find_thresholds
 if TYPE_CHECKING:
     import onnx
 
-QUANTISING = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "Sign")
+QUANTISING = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "Sign", "Trunc")
 #: Each does not decrease, or does not increase, in its data input, channel by channel.
 ELEMENTWISE = (
     "Add",
@@ -45,6 +45,7 @@ ELEMENTWISE = (
 )
 _MOST_BITS = 12  # of an activation
 _PIXEL_VALUES = 256
+_MOST_POINTS = 2**16
 
 
 @dataclass
@@ -268,9 +269,24 @@ class Segment:
             given = counts * options.get("out_scale", 1.0) + options.get("out_bias", 0.0)
             values = np.repeat(given[:, None], channels, axis=1)
             return self._run(values.astype(np.float32), index + 1, last)
+        if node.op_type == "Trunc":
+            return self._values(self._every_point(node))
         probes = self._probes(node)
         values = np.broadcast_to(probes, (len(probes), channels))
         return self._run(values.astype(np.float32), index, last)
+
+    def _every_point(self, node: onnx.NodeProto) -> NDArray[np.int64]:
+        """Every integer of the source, (points, channels)."""
+        least, greatest = 0, _PIXEL_VALUES - 1
+        if isinstance(self.source, Accumulators):
+            lows, highs = self.source.reachable()
+            least, greatest = int(lows.min()), int(highs.max())
+        if greatest - least > _MOST_POINTS:
+            raise NetworkError(
+                f"{node_label(node)} truncates values from {least} to {greatest}",
+                expected=f"at most {_MOST_POINTS} different ones, as behind an average pool",
+            )
+        return np.repeat(np.arange(least, greatest + 1)[:, None], self.source.channels, axis=1)
 
     def _probes(self, node: onnx.NodeProto) -> NDArray[np.float64]:
         """Values, (points, channels or 1), at which a quantiser gives each of its results."""
