@@ -70,7 +70,10 @@ class CommandGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         extra["standalone_mode"] = False
         given = list(sys.argv[1:] if args is None else args)
-        debug = "--debug" in given[: _command_position(given)]
+        debug = "--debug" in given
+        if debug:
+            # People add it to the line that failed, so it may stand behind the command, too.
+            given = ["--debug", *(argument for argument in given if argument != "--debug")]
         if isinstance(sys.stdout, io.TextIOWrapper):
             # A terminal without ≈ or ¹ shows an escape rather than failing.
             sys.stdout.reconfigure(errors="backslashreplace")
@@ -99,11 +102,6 @@ class CommandGroup(click.Group):
             _complain(f"error: {what}; this is a bug; rerun with --debug")
             sys.exit(EXIT_BUG)
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def _command_position(args: list[str]) -> int:
-    """Where the command stands: global options come before it."""
-    return next((i for i, arg in enumerate(args) if not arg.startswith("-")), len(args))
 
 
 def _complain(line: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from dse.cli.options import json_option, network_options
+from dse.cli.options import json_option, network_options, single_cut_options
 
 
 @click.command()
@@ -21,14 +21,7 @@ from dse.cli.options import json_option, network_options
     show_default=True,
     help="Standard ONNX, QONNX, a Brevitas checkpoint, BNN-PYNQ parameters, our own file.",
 )
-@click.option("--split", type=int, metavar="K", help="Both parts of the cut after layer K.")
-@click.option(
-    "--pool",
-    type=click.Choice(["before", "after"]),
-    default="before",
-    show_default=True,
-    help="Side of the cut on which a max-pool there stands.",
-)
+@single_cut_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -101,6 +101,21 @@ def cut_options(command: Command) -> Command:
     )
 
 
+def single_cut_options(command: Command) -> Command:
+    """``split: int | None`` (None: do not cut); ``pool``: before or after."""
+    return _add(
+        command,
+        click.option("--split", type=int, metavar="K", help="Cut after layer K."),
+        click.option(
+            "--pool",
+            type=click.Choice(["before", "after"]),
+            default="before",
+            show_default=True,
+            help="Side of the cut on which a max-pool there stands.",
+        ),
+    )
+
+
 def hardware_options(command: Command) -> Command:
     """``device: str | None``, ``board: str | None``, ``clock_mhz: float``, ``folding: str | None``.
 

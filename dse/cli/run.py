@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from dse.cli.options import json_option, network_options
+from dse.cli.options import json_option, network_options, single_cut_options
 
 if TYPE_CHECKING:
     from dse.classify import Classified
@@ -22,16 +22,7 @@ EXIT_DIFFERS = 1
 @network_options
 @click.option("--digits", is_flag=True, help="Run the held-out digits in place of pictures.")
 @click.option("--images", type=click.IntRange(min=1), metavar="N", help="Only the first N digits.")
-@click.option(
-    "--split", type=int, metavar="K", help="Cut after layer K, the wire between the parts."
-)
-@click.option(
-    "--pool",
-    type=click.Choice(["before", "after"]),
-    default="before",
-    show_default=True,
-    help="Side of the cut on which a max-pool there stands.",
-)
+@single_cut_options
 @click.option(
     "--engine",
     type=click.Choice(["onnx", "integer", "finn"]),

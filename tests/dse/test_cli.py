@@ -353,6 +353,12 @@ def test_every_exception_is_one_line(
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", line + "\n")
 
 
+def test_debug_may_stand_behind_the_command() -> None:
+    result = run("run", "--digits", "--split", "99", "--debug")
+    assert result.returncode == 2
+    assert result.stderr.startswith("Traceback")
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     result = in_process(ValueError("why"), "--debug", monkeypatch=monkeypatch)
     assert result.stderr.startswith("Traceback")
