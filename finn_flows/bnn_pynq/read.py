@@ -48,6 +48,7 @@ from finn_flows.network import (
     Layer,
     MaxPoolLayer,
     Network,
+    accumulator_range,
     clamp_thresholds,
 )
 
@@ -382,7 +383,9 @@ def _compute_layer(
     input_type = activation_type(activation_bits) if number else topology.input_type
     thresholds: NDArray[np.int64] | None = None
     saturated = 0
-    output_type = IntegerType.signed(16)  # PassThroughActivation<ap_uint<16>>
+    # The hardware hands out 16 bits whatever the accumulators reach; the canonical network says
+    # what they reach, as every other import does, so that the same integers have the same hash.
+    output_type = IntegerType.covering(*accumulator_range(weights, input_type))
     if memory.thresholds is not None:
         # The last layer of LFC answers with one bit per class, whatever the other activations.
         output_type = activation_type(1 if last else activation_bits)

@@ -73,7 +73,9 @@ def test_deer_after_a_journey_through_another_form(
         "bnn-pynq": ("--weights", f"bnn-pynq:{path}"),
         "npz": ("--weights", str(path)),
     }
-    assert run_json(*source[form], deer)["logits"] == GOLDEN
+    arrived = run_json(*source[form], deer)
+    assert arrived["logits"] == GOLDEN
+    assert arrived["network_sha256"] == run_json("--weights", weights, deer)["network_sha256"]
 
 
 def test_digits_reach_the_accuracy_that_the_readme_states() -> None:

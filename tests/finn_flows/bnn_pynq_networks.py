@@ -14,6 +14,7 @@ from finn_flows.network import (
     Layer,
     MaxPoolLayer,
     Network,
+    accumulator_range,
     clamp_thresholds,
 )
 
@@ -55,7 +56,8 @@ def random_network(
         rows = classes if geometry.rows is None else geometry.rows
         columns = geometry.columns - geometry.padding_columns
         matrix = _weights(generator, weight_type, (rows, columns))
-        output_type, thresholds = IntegerType.signed(16), None
+        output_type = IntegerType.covering(*accumulator_range(matrix, input_type))
+        thresholds = None
         if topology.binary_input or not last:
             output_type = IntegerType.bipolar() if last else activation
             matches = input_type.is_bipolar and activation_bits == 1
