@@ -1,0 +1,32 @@
+"""Where do I cut a quantised network over several FPGA boards? Evidence per split point.
+
+>>> import dse
+>>> sweep = dse.sweep()                    # every split of CnvW2A2, estimated by FINN
+>>> dse.table(sweep)                       # Table I beside the published figures
+>>> dse.choose(sweep, by="traffic").split  # where to cut
+>>> dse.run(None, "digits", split=5)       # through both parts, the wire between
+
+Everything is imported on first use: ``import dse`` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dse.api import cut, load, open_sweep, run, sweep, table
+    from dse.errors import DseError
+
+__all__ = ["DseError", "cut", "load", "open_sweep", "run", "sweep", "table"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'dse' has no attribute {name!r}")
+    module = "dse.errors" if name == "DseError" else "dse.api"
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

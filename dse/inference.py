@@ -41,6 +41,7 @@ class SplitEngine:
 
     def __init__(self, first: Engine, second: Engine, network: Network, cut: Cut) -> None:
         self._first, self._second = first, second
+        self.cut = cut
         self._tensor = cut_tensor(network, cut)
         self.bytes_per_image = self._tensor.bytes_per_image
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dse.sweep import PointResult, PointState, Progress
+from dse.sweep_driver import PointResult, PointState, Progress
 from finn_flows.backends.interface import Part
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def sweep_progress(*, quiet: bool) -> Iterator[Progress]:
-    """What to give to :func:`dse.sweep.sweep`; writes to stderr, nothing at all if ``quiet``."""
+    """What to give to :func:`dse.sweep`; writes to stderr, nothing at all if ``quiet``."""
     from rich.console import Console
 
     console = Console(stderr=True)

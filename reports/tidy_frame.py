@@ -1,9 +1,10 @@
-"""A table as a pandas data frame, for notebooks."""
+"""A table as pandas data frames, for notebooks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from reports.sweep_record import PartName
 from reports.table import SplitTable
 from reports.utilization import RESOURCES
 
@@ -50,3 +51,31 @@ def tidy_frame(table: SplitTable) -> DataFrame:
         "cycles_per_image": "Int64",
     }
     return pd.DataFrame(rows).astype(types)
+
+
+def wide_frame(
+    table: SplitTable, values: Literal["percent", "used"], part: PartName, pool: str
+) -> DataFrame:
+    """A row per split, columns (resource, source) in table order; unknown is NaN.
+
+    ``values``: ``percent`` of the device or the count ``used``. ``part`` and ``pool`` say which
+    entries; a whole network has one row, without a split. Only resources that some source knows.
+    """
+    tidy = tidy_frame(table)
+    chosen = tidy[tidy["part"] == part.value]
+    if part is not PartName.WHOLE:
+        # A published figure, and a cut with no pool behind it, stand under "before".
+        sides = chosen.groupby("split")["pool"].transform(
+            lambda found: pool if pool in set(found) else "before"
+        )
+        chosen = chosen[chosen["pool"] == sides]
+    known = chosen.dropna(subset=[values])
+    wide = known.pivot(index="split", columns=["resource", "source"], values=values)
+    sources = list(dict.fromkeys(tidy["source"]))
+    order = [
+        (resource, source)
+        for resource in RESOURCES
+        for source in sources
+        if (resource, source) in wide.columns
+    ]
+    return wide[order]

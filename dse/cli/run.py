@@ -11,8 +11,7 @@ import click
 from dse.cli.options import json_option, network_options, single_cut_options
 
 if TYPE_CHECKING:
-    from dse.classify import Classified
-    from finn_flows.weights import LoadedNetwork
+    from dse.picture_run import Run
 
 EXIT_DIFFERS = 1
 
@@ -47,43 +46,27 @@ def run(
     With --split every image goes through the first part, the 64-bit wire packing and the second
     part, and through the unsplit network too; exit code 1 if a single logit differs.
     """
-    from dse.classify import classify, load_pictures, load_test_digits
-    from dse.inference import SplitEngine, load_engine
-    from finn_flows.cut import Cut
-    from finn_flows.weights import load_weights
+    import dse
 
     if bool(pictures) == digits:
         raise click.UsageError("name pictures, or give --digits: one of them")
-    loaded = load_weights(weights, model)
-    network = loaded.network
-    cut = None if split is None else Cut(split, pool)
-    chosen = load_engine(engine, network, cut)
-    labels = None
-    if digits:
-        names, pixels, labels = load_test_digits(network, images)
-    else:
-        names, pixels = load_pictures(network, pictures)
-    classified = classify(network, chosen, names, pixels, labels)
-    identical = None
-    if isinstance(chosen, SplitEngine):
-        whole = classify(network, load_engine(engine, network), names, pixels, labels)
-        identical = whole == classified
-    data = _as_data(loaded, classified, engine)
-    if isinstance(chosen, SplitEngine):
-        data["split"] = {
-            "layer": split,
-            "pool": pool,
-            "bytes_per_image": chosen.bytes_per_image,
-            "identical_to_unsplit": identical,
-        }
+    loaded = dse.load(weights, model=model)
+    found = dse.run(
+        loaded,
+        "digits" if digits else pictures,
+        split=split,
+        pool=pool,
+        engine=engine,
+        images=images,
+    )
     if as_json:
-        click.echo(json.dumps(data, indent=1))
+        click.echo(json.dumps(_as_data(found), indent=1))
     else:
-        _print(loaded, classified, data)
-    return EXIT_DIFFERS if identical is False else 0
+        _print(found, digits)
+    return EXIT_DIFFERS if found.split is not None and not found.split.identical else 0
 
 
-def _as_data(loaded: LoadedNetwork, classified: list[Classified], engine: str) -> dict[str, Any]:
+def _as_data(found: Run) -> dict[str, Any]:
     """The result for --json; keys in docs/formats.md."""
     images = [
         {
@@ -94,45 +77,53 @@ def _as_data(loaded: LoadedNetwork, classified: list[Classified], engine: str) -
             "scores": list(image.scores),
             **({} if image.label is None else {"label": image.label}),
         }
-        for image in classified
+        for image in found.images
     ]
-    known = [image.is_right for image in classified if image.is_right is not None]
+    network = found.network.network
     return {
-        "network": loaded.network.name,
-        "network_sha256": loaded.network.sha256,
-        "weights": loaded.description,
-        "engine": engine,
-        "classes": list(loaded.network.class_names),
-        "split": None,
-        "correct": sum(known) if known else None,
-        "labelled": len(known),
-        "accuracy": sum(known) / len(known) if known else None,
+        "network": network.name,
+        "network_sha256": network.sha256,
+        "weights": found.network.description,
+        "engine": found.engine,
+        "classes": list(network.class_names),
+        "split": None
+        if found.split is None
+        else {
+            "layer": found.split.cut.layer,
+            "pool": found.split.cut.pool,
+            "bytes_per_image": found.split.bytes_per_image,
+            "identical_to_unsplit": found.split.identical,
+        },
+        "correct": found.correct,
+        "labelled": found.labelled,
+        "accuracy": found.accuracy,
         # For the common case of one picture its values stand at the top, too.
         **(images[0] if len(images) == 1 else {}),
         "images": images,
     }
 
 
-def _print(loaded: LoadedNetwork, classified: list[Classified], data: dict[str, Any]) -> None:
-    click.echo(f"{loaded.network.name}, weights: {loaded.description}, engine: {data['engine']}")
-    if data["labelled"]:
+def _print(found: Run, digits: bool) -> None:
+    network = found.network.network
+    click.echo(f"{network.name}, weights: {found.network.description}, engine: {found.engine}")
+    if found.accuracy is not None:
         click.echo(
-            f"{data['correct']} of {data['labelled']} right: accuracy {data['accuracy']:.2%} "
+            f"{found.correct} of {found.labelled} right: accuracy {found.accuracy:.2%} "
             "on the held-out digits"
         )
-    elif len(classified) > 1 and classified[0].name.startswith("digits-test"):
-        click.echo(f"{len(classified)} digits run; this network's classes are others: no accuracy")
+    elif digits:
+        click.echo(
+            f"{len(found.images)} digits run; this network's classes are others: no accuracy"
+        )
     else:
-        for image in classified:
+        for image in found.images:
             click.echo(f"{image.name}: {image.class_name}")
-            names = loaded.network.class_names or [str(i) for i in range(len(image.logits))]
+            names = network.class_names or [str(i) for i in range(len(image.logits))]
             for name, logit in zip(names, image.logits, strict=True):
                 click.echo(f"  {name:<12} {logit:>7}")
-    if data["split"] is not None:
-        split = data["split"]
-        side = "" if split["pool"] == "before" else ", pool after the cut"
-        same = "identical" if split["identical_to_unsplit"] else "DIFFERENT"
+    if found.split is not None:
+        same = "identical" if found.split.identical else "DIFFERENT"
         click.echo(
-            f"split {split['layer']}{side}: {split['bytes_per_image']} bytes per image over the "
-            f"link; {same} to the unsplit network on {len(classified)} images"
+            f"{found.split.cut}: {found.split.bytes_per_image} bytes per image over the link; "
+            f"{same} to the unsplit network on {len(found.images)} images"
         )

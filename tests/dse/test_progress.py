@@ -12,7 +12,7 @@ from rich.console import Console
 from dse.design_point import failed_record
 from dse.progress import BarProgress, LineProgress, TimeLeft
 from dse.space import design_points
-from dse.sweep import PointResult, PointState
+from dse.sweep_driver import PointResult, PointState
 from tests.dse.sleeping_backend import SleepingBackend
 from tests.dse.small_network import small_folding, small_network
 

@@ -14,7 +14,7 @@ from dse.errors import CutError, FoldingError, StoreError
 from dse.progress import SilentProgress
 from dse.space import design_points
 from dse.store import RECORD, ResultStore
-from dse.sweep import PointResult, PointState, sweep
+from dse.sweep_driver import PointResult, PointState, sweep
 from finn_flows.backends.interface import BuildResult, Part
 from finn_flows.cut import Cut, cut_tensor, legal_cuts
 from finn_flows.folding import Folding, LayerFolding

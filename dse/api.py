@@ -1,0 +1,146 @@
+"""The public functions: ``import dse`` and call them. The command line is a thin layer over these.
+
+Networks come from :func:`load`; :func:`sweep` builds every candidate split, :func:`table` and
+:func:`choose` read it; :func:`cut` gives both parts of one split and :func:`run` runs pictures.
+Every error a caller can cause is a :class:`dse.DseError` with a one-line message.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from finn_flows.weights import LoadedNetwork, load_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from dse.cut_parts import CutParts
+    from dse.picture_run import Run
+    from dse.sweep_driver import Progress
+    from dse.swept import Sweep
+
+DEFAULT_OUT = Path("build/sweep")
+
+
+def load(weights: str | None = None, *, model: str | Path | None = None) -> LoadedNetwork:
+    """A network.
+
+    ``weights``: ``digits`` (the default: CnvW2A2, shipped), ``bnn-pynq:DIRECTORY``,
+    ``brevitas:FILE.pth``, ``brevitas:ARCHITECTURE:FILE.pth`` or ``FILE.npz``; ``model``: a QONNX
+    file in its place. Raises InputError for another form, NetworkFileError for a damaged file.
+    """
+    return load_weights(weights, None if model is None else Path(model))
+
+
+def sweep(
+    network: LoadedNetwork | str | None = None,
+    *,
+    splits: Collection[int] | None = None,
+    pool: Literal["before", "after", "both"] = "before",
+    folding: str | None = None,
+    device: str | None = None,
+    board: str | None = None,
+    clock_mhz: float = 100.0,
+    backends: Sequence[str] = ("estimate",),
+    out: str | Path = DEFAULT_OUT,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Build every candidate split and tabulate what it uses.
+
+    Builds the whole network and both parts of every cut (``splits``: after these layers only), and
+    writes table and figures into ``out``; what is known there already is not built again.
+    ``network``: of :func:`load`, or its ``weights``. ``pool``: the side of the cut on which a
+    max-pool stands. ``folding``: ``published``, ``auto``, ``auto:CYCLES`` or a JSON file.
+    ``device``: a part name, or ``board``: a board's. ``workers``: processes (default: cores).
+    ``progress``: what is told of every point; silent by default.
+
+    A point that cannot be built is a record with an error, and the others are not affected. Raises
+    a DseError for an argument that is not valid or a store that cannot be used.
+    """
+    from dse.device_choice import choose_device
+    from dse.folding_choice import choose_folding
+    from dse.progress import SilentProgress
+    from dse.space import design_points
+    from dse.sweep_run import run_sweep
+    from finn_flows.backends import load_backend
+
+    loaded = network if isinstance(network, LoadedNetwork) else load(network)
+    chosen_device = choose_device(device, board)
+    chosen_backends = [load_backend(name) for name in backends]
+    points = design_points(
+        loaded.network,
+        splits,
+        pool,
+        choose_folding(folding, loaded.network, loaded.folding),
+        chosen_device,
+        clock_mhz,
+    )
+    return run_sweep(
+        points,
+        chosen_backends,
+        Path(out),
+        workers or len(os.sched_getaffinity(0)),
+        progress or SilentProgress(),
+    )
+
+
+def open_sweep(out: str | Path = DEFAULT_OUT) -> Sweep:
+    """The last sweep in a folder, without building anything. InputError if there is none."""
+    from dse.swept import open_sweep
+
+    return open_sweep(Path(out))
+
+
+def table(
+    sweep: Sweep | str | Path = DEFAULT_OUT,
+    values: Literal["percent", "used"] = "percent",
+    part: Literal["first", "second", "whole"] = "first",
+    pool: Literal["before", "after"] = "before",
+) -> DataFrame:
+    """Table I of a sweep, or of its folder: a row per split, a column per resource and source.
+
+    Unknown is NaN; the published figures stand beside, under source ``paper``.
+    """
+    found = open_sweep(sweep) if isinstance(sweep, (str, Path)) else sweep
+    return found.table(values, part, pool)
+
+
+def cut(
+    network: LoadedNetwork | str | None, layer: int, pool: Literal["before", "after"] = "before"
+) -> CutParts:
+    """Both parts of the split after ``layer``. CutError, with the legal layers, for no such cut."""
+    from dse.cut_parts import cut_parts
+    from finn_flows.cut import Cut
+
+    loaded = network if isinstance(network, LoadedNetwork) else load(network)
+    return cut_parts(loaded.network, Cut(layer, pool))
+
+
+def run(
+    network: LoadedNetwork | str | None,
+    pictures: Literal["digits"] | Sequence[str | Path] | NDArray[np.uint8],
+    *,
+    split: int | None = None,
+    pool: Literal["before", "after"] = "before",
+    engine: str = "onnx",
+    images: int | None = None,
+) -> Run:
+    """Classify pictures with the network, whole or in two parts with the wire between.
+
+    ``pictures``: picture files, uint8 pixels (images, height, width, channels), or ``"digits"``,
+    the held-out digits (``images``: only the first so many). ``engine``: ``onnx``, ``integer`` or
+    ``finn``. With ``split`` every image goes through the unsplit network, too, and the result says
+    whether a single logit differs. Raises PictureError, CutError or InputError.
+    """
+    from dse.picture_run import run_pictures
+    from finn_flows.cut import Cut
+
+    loaded = network if isinstance(network, LoadedNetwork) else load(network)
+    chosen = None if split is None else Cut(split, pool)
+    return run_pictures(loaded, pictures, chosen, engine, images)
