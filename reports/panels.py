@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from reports.published import FF_FOOTNOTE
 from reports.sweep_record import PartName
@@ -45,18 +46,33 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """``name``: the resource or quantity; ``source`` is None for what no tool counts."""
+    """``name``: the resource or quantity; ``source`` is None for what no tool counts.
+
+    ``difference``: not what ``source`` says, but that less what the paper says.
+    """
 
     name: str
     source: Source | None = None
     marks: tuple[int, ...] = ()
     numeric: bool = True
+    difference: bool = False
+
+
+class PanelKind(StrEnum):
+    """What a panel tells."""
+
+    PERCENT = "percent"
+    USED = "used"
+    DIFFERENCE = "difference"
+    SECOND_PART = "second-part"
+    LINK = "link"
 
 
 @dataclass(frozen=True)
 class Panel:
     """One block of text. ``side_by_side``: neighbouring columns are one resource of each source."""
 
+    kind: PanelKind
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -89,6 +105,7 @@ class Panel:
         own = [i for i in kept if self.columns[i].source is not None]
         rows = [row for row in self.rows if any(row[i] != Cell("") for i in own)]
         return Panel(
+            self.kind,
             self.title,
             tuple(self.columns[i] for i in kept),
             tuple(tuple(row[i] for i in kept) for row in rows),
@@ -118,8 +135,11 @@ class _Notes:
         return self.texts.index(text) + 1
 
 
-def lay_out(table: SplitTable) -> Page:
-    """All panels of a table, in reading order; a panel without any number is left out."""
+def lay_out(table: SplitTable, differences: bool = False) -> Page:
+    """All panels of a table, in reading order; a panel without any number is left out.
+
+    ``differences``: behind the percent of each tool stands its difference to the paper's.
+    """
     notes = _Notes()
     configuration = table.configuration
     firsts = [_part_at(table, point) for point in table.points]
@@ -128,8 +148,10 @@ def lay_out(table: SplitTable) -> Page:
         parts = "First part and whole network" if WHOLE in table.points else "First part"
         if table.device is not None:
             title = f"{parts}: percent of {table.device.name}"
-            panels.append(_side_by_side(table, title, firsts, _percent_cell, notes))
-        panels.append(_side_by_side(table, f"{parts}: used", firsts, _used_cell, notes))
+            panels.append(_percent_panel(table, title, firsts, notes, differences))
+        panels.append(
+            _side_by_side(table, PanelKind.USED, f"{parts}: used", firsts, _used_cell, notes)
+        )
     if table.differences:
         panels.append(_difference_panel(table, notes))
     panels += _second_part_panels(table, notes)
@@ -187,8 +209,43 @@ def _part_at(table: SplitTable, point: Point) -> _Row:
     return {source: entry for source, entry in entries if entry is not None}
 
 
+def _percent_panel(
+    table: SplitTable, title: str, rows: Sequence[_Row], notes: _Notes, differences: bool
+) -> Panel:
+    panel = _side_by_side(table, PanelKind.PERCENT, title, rows, _percent_cell, notes)
+    if not differences or Source.PAPER not in table.sources:
+        return panel
+    marks = _difference_marks(table, table.sources, notes)
+    columns, lines = [panel.columns[0]], [[line[0]] for line in panel.rows]
+    shown = [row for row in rows if row]
+    keys = [(resource, source) for resource in TABLE_RESOURCES for source in table.sources]
+    for position, (resource, source) in enumerate(keys, start=1):
+        columns.append(panel.columns[position])
+        for line, full in zip(lines, panel.rows, strict=True):
+            line.append(full[position])
+        if source is Source.PAPER:
+            continue
+        columns.append(Column(RESOURCE_TITLES[resource], source, marks, difference=True))
+        for line, row in zip(lines, shown, strict=True):
+            ours, theirs = row.get(source), row.get(Source.PAPER)
+            line.append(Cell(_gap(ours, theirs, resource)))
+    return replace(panel, columns=tuple(columns), rows=tuple(tuple(line) for line in lines))
+
+
+def _gap(ours: Entry | None, theirs: Entry | None, resource: str) -> str:
+    """Our percent less the paper's, with its sign; empty unless both are known."""
+    if ours is None or theirs is None:
+        return ""
+    share, published = ours.percent[resource], theirs.percent[resource]
+    if share is None or published is None:
+        return ""
+    # A true minus, as wide as the plus.
+    return f"{share - published:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _side_by_side(
     table: SplitTable,
+    kind: PanelKind,
     title: str,
     rows: Sequence[_Row],
     cell: Callable[[Entry, str], str],
@@ -208,7 +265,7 @@ def _side_by_side(
             for source in table.sources:
                 line.append(_resource_cell(table, row.get(source), resource, cell, notes))
         lines.append(tuple(line))
-    return Panel(title, tuple(columns), tuple(lines), side_by_side=True)
+    return Panel(kind, title, tuple(columns), tuple(lines), side_by_side=True)
 
 
 def _second_part_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
@@ -231,7 +288,7 @@ def _second_part_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
             )
             lines.append((_label(point, notes), *cells))
         title = "Second part: used (percent)" if table.device else "Second part: used"
-        yield Panel(title, tuple(columns), tuple(lines), side_by_side=False)
+        yield Panel(PanelKind.SECOND_PART, title, tuple(columns), tuple(lines), side_by_side=False)
 
 
 def _pipeline_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
@@ -254,7 +311,7 @@ def _pipeline_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
             Column("Slowest", source, numeric=False),
         )
         lines = tuple(_pipeline_line(table, pipeline, notes) for pipeline in pipelines)
-        yield Panel("Link and cycles per image", columns, lines, side_by_side=False)
+        yield Panel(PanelKind.LINK, "Link and cycles per image", columns, lines, side_by_side=False)
 
 
 def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: _Notes) -> tuple[Cell, ...]:
@@ -283,13 +340,16 @@ def _cycles_cell(entry: Entry | None, notes: _Notes) -> Cell:
     return _outcome(entry, notes) or Cell("" if entry.cycles is None else str(entry.cycles))
 
 
-def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
+def _difference_marks(
+    table: SplitTable, sources: Iterable[Source], notes: _Notes
+) -> tuple[int, ...]:
+    """What to bear in mind where numbers of ``sources`` are held against the paper's."""
     marks = []
     scopes = {entry.source: entry.utilization.scope for entry in table.entries if entry.utilization}
     alone = [
         source.value
-        for source in dict.fromkeys(difference.source for difference in table.differences)
-        if scopes.get(source) is Scope.OUT_OF_CONTEXT
+        for source in dict.fromkeys(sources)
+        if source is not Source.PAPER and scopes.get(source) is Scope.OUT_OF_CONTEXT
     ]
     if alone:
         marks.append(
@@ -306,8 +366,14 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
                 f"is called {table.configuration.folding}: they compare only if that is the same."
             )
         )
+    return tuple(marks)
+
+
+def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
+    compared = [difference.source for difference in table.differences]
+    marks = _difference_marks(table, compared, notes)
     columns = [Column("", numeric=False)]
-    means, counts = [Cell("first part", tuple(marks))], [Cell("splits")]
+    means, counts = [Cell("first part", marks)], [Cell("splits")]
     for resource in TABLE_RESOURCES:
         for difference in table.differences:
             if difference.resource != resource:
@@ -318,6 +384,7 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
             means.append(Cell("" if mean is None else format_percent(mean)))
             counts.append(Cell(str(difference.count)))
     return Panel(
+        PanelKind.DIFFERENCE,
         "Mean absolute difference to the paper, percentage points",
         tuple(columns),
         (tuple(means), tuple(counts)),
