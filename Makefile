@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: sweep test test-all bench lint types clean
+.PHONY: sweep test test-all bench docs lint types clean
 .DELETE_ON_ERROR:
 
 sweep: $(STAMP)
@@ -14,6 +14,9 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/pytest
+
+docs: $(STAMP)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
 bench: $(STAMP)
 	$(BIN)/python -m bench

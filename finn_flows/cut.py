@@ -49,11 +49,11 @@ class CutTensor:
         return bytes_per_image(int(np.prod(self.shape)), self.type.bits)
 
     def pack(self, tensor: NDArray[np.integer]) -> NDArray[np.uint64]:
-        """Integers (images, *shape) to little-endian words (images, words)."""
+        """Integers ``(images, *shape)`` to little-endian words (images, words)."""
         return pack(tensor, self.type.bits, self.type.is_signed, self.type.is_bipolar)
 
     def unpack(self, words: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """Words (images, words) to int32 (images, *shape)."""
+        """Words (images, words) to int32 ``(images, *shape)``."""
         return unpack(words, self.shape, self.type.bits, self.type.is_signed, self.type.is_bipolar)
 
 

@@ -214,7 +214,7 @@ class Network:
     # -- pictures -------------------------------------------------------------------------------
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """What enters the first layer for uint8 pixels of shape (images, *input_shape)."""
+        """What enters the first layer for uint8 pixels of shape ``(images, *input_shape)``."""
         if self.pixel_table is None:
             raise NetworkError(f"{self.name} does not start at the picture")
         if tuple(pixels.shape[1:]) != self.input_shape or pixels.dtype != np.uint8:
