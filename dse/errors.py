@@ -83,3 +83,7 @@ class BuildError(DseError):
 
 class OutputError(DseError):
     """A result could not be written; nothing half-written is left behind."""
+
+
+class ReportError(DseError):
+    """A tool's report is damaged, incomplete, or of a kind or form that cannot be read."""
