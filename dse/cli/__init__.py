@@ -23,6 +23,7 @@ from dse.errors import DseError
 COMMANDS = {
     "sweep": "Build every candidate split and tabulate what it uses.",
     "table": "Print the table of a finished sweep.",
+    "choose": "Name a split of a finished sweep, and say why none of the others.",
     "run": "Classify pictures with the network, whole or in two parts.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",
