@@ -99,6 +99,33 @@ class Panel:
                 runs.append((column.name, position, position))
         return tuple(runs)
 
+    def pieces(self, most_columns: int) -> list[Panel]:
+        """The panel in as many as ``most_columns`` wide at most; a resource stays in one piece.
+
+        A panel that is not side by side is one piece; so is a resource, however many its sources.
+        """
+        if len(self.columns) <= most_columns or not self.side_by_side:
+            return [self]
+        runs: list[list[int]] = []
+        for _, first, last in self.groups:
+            columns = list(range(first - 1, last))
+            if not runs or 1 + len(runs[-1]) + len(columns) > most_columns:
+                runs.append([])
+            runs[-1] += columns
+        pieces = []
+        for run in runs:
+            kept = [0, *run]
+            names = ", ".join(dict.fromkeys(self.columns[i].name for i in run))
+            pieces.append(
+                replace(
+                    self,
+                    title=f"{self.title}: {names}",
+                    columns=tuple(self.columns[i] for i in kept),
+                    rows=tuple(tuple(row[i] for i in kept) for row in self.rows),
+                )
+            )
+        return pieces
+
     def of_source(self, source: Source) -> Panel:
         """The columns of one source and of none; rows of which that source says nothing go."""
         kept = [i for i, c in enumerate(self.columns) if c.source in (None, source)]
@@ -162,7 +189,7 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
             f"folding {configuration.folding}"
         ),
         panels=tuple(panels),
-        sources=tuple((source.value, _describe(table, source)) for source in table.sources),
+        sources=tuple((source.value, describe_source(table, source)) for source in table.sources),
         notes=tuple(notes.texts),
     )
 
@@ -465,7 +492,7 @@ def _unknown_marks(
     return (notes.mark(f"{source.value} does not count {missing}: blank, not zero."),)
 
 
-def _describe(table: SplitTable, source: Source) -> str:
+def describe_source(table: SplitTable, source: Source) -> str:
     """Who says so, what was counted, and what was left out, from the entries themselves."""
     entries = [entry for entry in table.entries if entry.source is source]
     built = [entry.utilization for entry in entries if entry.utilization is not None]

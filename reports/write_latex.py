@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reports.panels import lay_out
 from reports.render_template import render_page
 from reports.table import SplitTable
+
+#: What fits the width of LaTeX's article in the table's type.
+MOST_COLUMNS = 12
 
 _QUOTED = {
     "\\": r"\textbackslash{}",
@@ -31,9 +36,11 @@ _QUOTED = {
 
 def table_as_latex(table: SplitTable) -> str:
     """LaTeX for ``\\input`` into a document that loads booktabs; see the head of the result."""
+    page = lay_out(table)
+    pieces = (piece for panel in page.panels for piece in panel.pieces(MOST_COLUMNS))
     return render_page(
         "table1.tex.jinja",
-        lay_out(table),
+        replace(page, panels=tuple(pieces)),
         escape_latex,
         block_start_string="<%",
         block_end_string="%>",

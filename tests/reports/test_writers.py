@@ -116,6 +116,7 @@ def check_latex(text: str) -> None:
         depth += 1 if brace == "{" else -1
         assert depth >= 0
     assert depth == 0
+    body = re.sub(r"@\{(\\hspace\{\w+\})?\}", "", body)  # the space between two columns
     tabulars = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", body, re.DOTALL)
     assert len(tabulars) == body.count(r"\begin{tabular}") == 5
     for columns, content in tabulars:
