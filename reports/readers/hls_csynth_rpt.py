@@ -11,9 +11,7 @@ from reports.readers.cell_values import count, decimal
 from reports.readers.hls_estimates import Range, hls_report
 from reports.readers.records import HlsReport
 from reports.readers.report_lines import Numbered
-
-#: How a report begins.
-START = re.compile(r"\s*== (Vivado|Vitis) HLS Report for '(.+)'\s*")
+from reports.readers.report_start import HLS_TITLE, is_start
 
 _VERSION = re.compile(r"([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)\b.*")
 _CLOCK = re.compile(r"([0-9]+\.[0-9]+)\s*(ns)?")
@@ -32,7 +30,7 @@ def read_csynth_rpt(
     Raises ReportError.
     """
     number, line = start
-    title = START.fullmatch(line)
+    title = HLS_TITLE.fullmatch(line)
     assert title is not None
     fields: dict[str, str] = {}
     tables: dict[str, _Groups] = {}
@@ -40,10 +38,10 @@ def read_csynth_rpt(
     following: Numbered | None = None
     for number, line in lines:
         text = line.strip()
+        if text.startswith(("| Tool", "== ")) and is_start(line):
+            following = (number, line)
+            break
         if text.startswith("== "):
-            if START.fullmatch(line):
-                following = (number, line)
-                break
             section, block = text[3:].strip(), ""
         elif text.startswith("* "):
             name, _, value = text[2:].partition(":")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dse.errors import ReportError
+from reports.readers.device_check import check_available
 from reports.readers.records import HlsReport, Provenance, ReportKind
 from reports.utilization import RESOURCES, Scope, Stage, Utilization
 
@@ -29,7 +30,7 @@ def hls_report(
     """``used`` and ``available`` by HLS' names (LUT, FF, BRAM_18K, DSP, URAM).
 
     ``latency``, ``interval``: least and greatest; ``clock``: target and estimate. Raises
-    ReportError for a range that is none.
+    ReportError for a range that is none, or a device that has other numbers available.
     """
     for what, (least, most) in (("latency", latency), ("interval", interval)):
         if least is not None and most is not None and least > most:
@@ -43,6 +44,7 @@ def hls_report(
         "dsp": available["DSP"],
         "uram": available["URAM"],
     }
+    check_available(device, room, path, line)
     return HlsReport(
         Provenance(
             str(path), line, ReportKind.HLS, tool, version, device, design, None, None, date

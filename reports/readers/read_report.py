@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dse.errors import ReportError
-from reports.readers.hls_csynth_rpt import START as HLS_START
 from reports.readers.hls_csynth_rpt import read_csynth_rpt
 from reports.readers.hls_csynth_xml import read_csynth_xml
 from reports.readers.records import Report, ReportKind
 from reports.readers.report_lines import Numbered, open_lines
+from reports.readers.report_start import VIVADO, is_start
 from reports.readers.vivado_accelerator import read_accelerator
-from reports.readers.vivado_header import START, read_header
+from reports.readers.vivado_header import read_header
 from reports.readers.vivado_power import read_power
 from reports.readers.vivado_timing import read_timing
 from reports.readers.vivado_utilization import read_utilization
@@ -33,15 +33,13 @@ def read_report(path: str | Path, scope: Scope = Scope.WITH_SHELL) -> list[Repor
     report: Report
     following: Numbered | None = None
     for number, line in lines:
-        if line.startswith(START) or line.startswith("=="):
+        if is_start(line):
             following = (number, line)
-            if line.startswith(START) or HLS_START.fullmatch(line):
-                break
-            following = None
-        elif number == 1 and line.lstrip("\ufeff \t").startswith("<"):
+            break
+        if number == 1 and line.lstrip("\ufeff \t").startswith("<"):
             return [read_csynth_xml(where)]
     while following is not None:
-        if not following[1].startswith(START):
+        if not following[1].startswith(VIVADO):
             report, following = read_csynth_rpt(following, lines, where)
         else:
             header = read_header(following, lines, where)

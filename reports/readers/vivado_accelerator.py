@@ -10,7 +10,8 @@ from dse.errors import ReportError
 from reports.readers.cell_values import check_share, count
 from reports.readers.records import HierarchyRow, UtilizationReport
 from reports.readers.report_lines import Numbered
-from reports.readers.vivado_header import START, Header
+from reports.readers.report_start import is_start
+from reports.readers.vivado_header import Header
 from reports.readers.vivado_text_tables import TextTable, read_table
 from reports.utilization import RESOURCES, Scope, Utilization
 
@@ -45,7 +46,7 @@ def read_accelerator(
             if table is not None:
                 raise ReportError("two tables of the system", where=where, line=number)
             table = read_table(line, number, lines, where)
-        elif first == "|" and line.startswith(START):
+        elif first in ("|", "=") and is_start(line):
             following = (number, line)
             break
         elif first.isdigit():

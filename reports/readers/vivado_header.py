@@ -12,9 +12,6 @@ from reports.readers.records import Provenance, ReportKind
 from reports.readers.report_lines import Numbered
 from reports.utilization import Stage
 
-#: How a report begins; anything before (a log, a copyright) is not part of it.
-START = "| Tool Version"
-
 _VERSION = re.compile(r"(Vivado|Vitis)(?: Design Suite)? v\.?([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)\b.*")
 
 #: Design states in which the tool has not yet given every cell its place, and those where it has.

@@ -9,13 +9,14 @@ from dse.errors import ReportError
 from reports.readers.cell_values import decimal
 from reports.readers.records import PowerReport
 from reports.readers.report_lines import Numbered
-from reports.readers.vivado_header import START, Header
+from reports.readers.report_start import is_start
+from reports.readers.vivado_header import Header
 from reports.readers.vivado_text_tables import read_table
 
 _SUMMARY, _COMPONENTS = "Summary", "On-Chip Components"
 _TOTAL, _DYNAMIC, _STATIC = "Total On-Chip Power (W)", "Dynamic (W)", "Device Static (W)"
-#: Printed to a milliwatt each.
-_ROUNDING = 0.0016
+#: Each is printed to a milliwatt; their sum may be one off.
+_ROUNDING = 0.001 + 1e-6
 
 
 def read_power(header: Header, lines: Iterator[Numbered]) -> tuple[PowerReport, Numbered | None]:
@@ -26,7 +27,7 @@ def read_power(header: Header, lines: Iterator[Numbered]) -> tuple[PowerReport, 
     where = header.where
     summary: dict[str, str] = {}
     line_of = header.line
-    components: float | None = None
+    components: dict[str, float] = {}
     following: Numbered | None = None
     section = ""
     number = header.line
@@ -45,9 +46,13 @@ def read_power(header: Header, lines: Iterator[Numbered]) -> tuple[PowerReport, 
             table = read_table(line, number, lines, where)
             at, power = table.column("On-Chip"), table.column("Power (W)")
             for row, cells in table.rows:
-                if cells[at].strip() == "Total":
-                    components = _watts(cells[power], where, row, "Total")
-        elif first == "|" and line.startswith(START):
+                name = cells[at].strip()
+                if name in ("Total", "Static Power"):
+                    watts = _watts(cells[power], where, row, name)
+                    if name in components or watts is None:
+                        raise ReportError(f"row {name} twice or unknown", where=where, line=row)
+                    components[name] = watts
+        elif first in ("|", "=") and is_start(line):
             following = (number, line)
             break
         elif first.isdigit():
@@ -59,30 +64,34 @@ def read_power(header: Header, lines: Iterator[Numbered]) -> tuple[PowerReport, 
             line=number if not summary else line_of,
             expected=f"a section {_SUMMARY} with it",
         )
-    watts = {
+    found = {
         name: _watts(summary[name], where, line_of, name) if name in summary else None
         for name in (_TOTAL, _DYNAMIC, _STATIC)
     }
-    total, dynamic, static = watts[_TOTAL], watts[_DYNAMIC], watts[_STATIC]
+    total, dynamic, static = found[_TOTAL], found[_DYNAMIC], found[_STATIC]
     if total is None:
         raise ReportError(f"{_TOTAL} is {summary[_TOTAL]}", where=where, line=line_of)
-    others = []
-    if dynamic is not None and static is not None:
-        others.append(dynamic + static)
-    if components is not None:
-        others.append(components)
     # With memory in the package there is a third share.
-    if "HBM Power (W)" not in summary and any(abs(o - total) > _ROUNDING for o in others):
-        raise ReportError(
-            f"{_TOTAL} {total} does not agree with {', '.join(f'{o:.3f}' for o in others)}",
-            where=where,
-            line=line_of,
-            expected="the sum of dynamic and static power, and of the components",
-        )
+    whole = "HBM Power (W)" not in summary
+    if whole and dynamic is not None and static is not None:
+        _agree(total, dynamic + static, _ROUNDING, "dynamic and static power", where, line_of)
+    for printed, name in ((total, "Total"), (static, "Static Power")):
+        if printed is not None and components.get(name) is not None:
+            _agree(printed, components[name], 1e-6, f"component {name}", where, line_of)
     return (
         PowerReport(header.provenance(), total, dynamic, static, summary.get("Confidence Level")),
         following,
     )
+
+
+def _agree(total: float, other: float, slop: float, what: str, where: Path, line: int) -> None:
+    if abs(total - other) > slop:
+        raise ReportError(
+            f"{total} W does not agree with {other:.3f} W, {what}",
+            where=where,
+            line=line,
+            expected="powers that agree with each other",
+        )
 
 
 def _watts(text: str, where: Path, line: int, what: str) -> float | None:

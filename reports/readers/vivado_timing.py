@@ -10,7 +10,8 @@ from dse.errors import ReportError
 from reports.readers.cell_values import decimal
 from reports.readers.records import TimingReport
 from reports.readers.report_lines import Numbered
-from reports.readers.vivado_header import START, Header
+from reports.readers.report_start import is_start
+from reports.readers.vivado_header import Header
 
 _SUMMARY = "Design Timing Summary"
 #: Tables of the same slacks by clock or group; the design's is the worst of theirs.
@@ -27,7 +28,7 @@ _MET = "All user specified timing constraints are met."
 _MISSED = "Timing constraints are not met."
 _UNKNOWN = ("NA", "N/A", "inf", "")
 #: The tool rounds to a thousandth of a nanosecond.
-_ROUNDING = 0.0015
+_ROUNDING = 0.0005 + 1e-6
 
 
 def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport, Numbered | None]:
@@ -56,14 +57,24 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
                     for name, value in row.items():
                         if value is not None:
                             by_clock[name].append(value)
-            elif line.startswith(START):
+            elif is_start(line):
                 following = (number, line)
                 break
+        elif line.startswith("=") and is_start(line):
+            following = (number, line)
+            break
         elif line.rstrip() in (_MET, _MISSED) and verdict is None:
             verdict = line.rstrip()
     if summary is None:
         raise _incomplete(where, number)
     line_of, slacks = summary
+    if slacks[_COLUMNS[0]] is not None and not by_clock[_COLUMNS[0]]:
+        raise ReportError(
+            "no slacks by clock",
+            where=where,
+            line=number,
+            expected=f"a box {_BY_CLOCK[0]} behind the summary, to hold it against",
+        )
     _check(slacks, verdict, by_clock, where, line_of)
     return (
         TimingReport(
@@ -171,7 +182,7 @@ def _check(
                 f"{slack_name} {slack} with {min(slacks_of)}, the worst of the clocks", where, line
             )
         # An endpoint may be counted under several clocks.
-        slop = _ROUNDING * len(totals_of)
+        slop = _ROUNDING * (len(totals_of) + 1 if len(totals_of) > 1 else 1)
         if totals_of and not sum(totals_of) - slop <= total <= min(totals_of) + slop:
             raise _disagree(f"{total_name} {total} with those of the clocks", where, line)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dse.errors import InputError, ReportError
-from reports.devices import device_of
+from dse.errors import ReportError
 from reports.readers.cell_values import check_share, count
+from reports.readers.device_check import check_available
 from reports.readers.records import ReportKind, UtilizationReport
 from reports.readers.report_lines import Numbered
-from reports.readers.vivado_header import START, Header
+from reports.readers.report_start import is_start
+from reports.readers.vivado_header import Header
 from reports.readers.vivado_hierarchy import HIERARCHY_SECTION, hierarchy_report
 from reports.readers.vivado_text_tables import TextTable, read_table
 from reports.utilization import Scope, Utilization
@@ -70,8 +71,8 @@ def read_utilization(
                         expected="one table in each section",
                     )
                 tables[wanted] = read_table(line, number, lines, where)
-        elif first == "|":
-            if line.startswith(START):
+        elif first == "|" or first == "=":
+            if is_start(line):
                 following = (number, line)
                 break
         elif first.isdigit():
@@ -133,7 +134,10 @@ def _flat_report(header: Header, tables: dict[str, TextTable], scope: Scope) -> 
         "uram": uram,
     }
     available = {name: None if row is None else row.available for name, row in found.items()}
-    _check_device(header, provenance.device, provenance.command or "", available, lut.line)
+    command = provenance.command or ""
+    # Of a part of the device there is less.
+    if "-pblock" not in command and "-slr" not in command:
+        check_available(provenance.device, available, where, lut.line)
     return UtilizationReport(
         provenance,
         Utilization(
@@ -209,23 +213,3 @@ def _same(printed: float | None, other: float | None, row: _Row, what: str, wher
             line=row.line,
             expected="counts that agree with each other",
         )
-
-
-def _check_device(
-    header: Header, device: str, command: str, available: dict[str, float | None], line: int
-) -> None:
-    """The capacities, where the device is known and the whole of it was meant."""
-    if "-pblock" in command or "-slr" in command:
-        return
-    try:
-        known = device_of(device)
-    except InputError:
-        return
-    for name, capacity in known.available().items():
-        if capacity is not None and available[name] not in (None, capacity):
-            raise ReportError(
-                f"{available[name]:g} {name} available on {device}",
-                where=header.where,
-                line=line,
-                expected=f"{capacity}, as {known.name} has",
-            )
