@@ -30,6 +30,11 @@ class Candidate:
         return f"split {self.point.split}{side}"
 
     @property
+    def label(self) -> str:
+        """As a table has it: ``3``, or ``3 after`` with the pool behind the cut."""
+        return f"{self.point.split}" + (" after" if self.point.pool == "after" else "")
+
+    @property
     def parts(self) -> tuple[tuple[PartName, Entry | None], ...]:
         """Both parts by name, the first one first."""
         return ((PartName.FIRST, self.first), (PartName.SECOND, self.second))

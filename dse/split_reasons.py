@@ -30,8 +30,8 @@ def why_chosen(rule: Rule, ranked: Sequence[Candidate], scores: Mapping[Point, S
     )
     if not ties:
         return f"{begin}; the next is {others[0]} with {scores[others[0].point].figure}."
-    names = ", ".join(str(one) for one in ties)
-    begin += f", as {names} {'does' if len(ties) == 1 else 'do'}"
+    labels = ", ".join(one.label for one in ties)
+    begin += f", as {'does split' if len(ties) == 1 else 'do splits'} {labels}"
     as_few = [one for one in ties if one.bytes_per_image == winner.bytes_per_image]
     if not as_few:
         return f"{begin}; of these it sends the fewest bytes, {winner.bytes_per_image} per image."

@@ -52,13 +52,18 @@ def record(
     )
 
 
+#: Shares of the most that a sweep uses, in percent. Few, so that cuts tie; rarely unknown, so that
+#: there is mostly something to choose from.
+_SHARES = (None, 0, 1, 2, 5, 9, 15, 25, 30, 40, 41, 50, 50, 60, 70, 75, 75, 76)
+
+
 def _counts(most_percent: int) -> st.SearchStrategy[dict[str, float | None]]:
     def of(name: str) -> st.SearchStrategy[float | None]:
         most = LIMITS[name] * most_percent // 100
-        steps = st.integers(0, 2 * most).map(lambda step: step / 2)
-        some = steps if name == "bram" else st.integers(0, most).map(float)
-        # Few different values as well, so that cuts tie.
-        return st.one_of(st.none(), some, st.sampled_from([0.0, float(most // 2)]))
+        counts = [None if share is None else float(most * share // 100) for share in _SHARES]
+        limit = [float(LIMITS[name]), LIMITS[name] + 1.0] if most_percent > 100 else []
+        half = [most // 2 + 0.5] if name == "bram" else []
+        return st.sampled_from([*counts, *limit, *half])
 
     return st.fixed_dictionaries(
         {name: of(name) for name in ("lut", "lutram", "ff", "bram", "dsp")}
@@ -82,12 +87,14 @@ def sweeps(
             unique=True,
         )
     )
-    unknown_for_all = draw(st.sets(st.sampled_from(sorted(LIMITS)), max_size=3))
+    unknown_for_all = draw(st.sets(st.sampled_from(sorted(LIMITS)), max_size=2))
     records = []
     for split, pool in cuts:
-        size = draw(st.one_of(st.integers(1, 4).map(lambda words: 8 * words), st.none()))
+        size = draw(st.sampled_from([8, 16, 24, 32, 40, None]))
         for part in (PartName.FIRST, PartName.SECOND):
-            fate = "built" if whole_parts else draw(st.sampled_from(["built"] * 8 + ["no", "fail"]))
+            fate = (
+                "built" if whole_parts else draw(st.sampled_from(["built"] * 14 + ["no", "fail"]))
+            )
             if split == 8 and part is PartName.SECOND and not whole_parts:
                 records.append(record(split, part, pool, size=size, empty=True, source=source))
                 continue
@@ -102,7 +109,7 @@ def sweeps(
                     pool,
                     source=source,
                     size=size,
-                    cycles=draw(st.one_of(st.integers(1, 4), st.none())),
+                    cycles=draw(st.sampled_from([1, 2, 3, 4, 5, 6, 7, None])),
                     used=usage(device, **counts),
                     error="no licence" if fate == "fail" else None,
                     device=device,

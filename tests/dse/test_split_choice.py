@@ -314,8 +314,8 @@ def test_a_tie_says_by_what_it_was_broken() -> None:
     choice = choose_split(records, "lut")
     assert choice.split == 1
     assert choice.why == (
-        "Split 1 needs the least LUT on its fuller board: 9 LUT (both parts alike), as split 0, "
-        "split 2 do; of these it sends the fewest bytes, 64 per image."
+        "Split 1 needs the least LUT on its fuller board: 9 LUT (both parts alike), as do "
+        "splits 0, 2; of these it sends the fewest bytes, 64 per image."
     )
     assert [one.reason for one in choice.rejected] == [
         "Its fuller board uses 9 LUT (first part), like split 1, but sends 128 bytes per image, "
@@ -327,8 +327,7 @@ def test_a_tie_says_by_what_it_was_broken() -> None:
     choice = choose_split(pools, "traffic")
     assert (choice.split, choice.pool) == (1, "before")
     assert choice.why.endswith(
-        "as split 1, pool after the cut, split 3 do; of these that send as "
-        "few bytes it is the earliest cut."
+        "as do splits 1 after, 3; of these that send as few bytes it is the earliest cut."
     )
     assert [one.reason.partition(", but ")[2] for one in choice.rejected] == [
         "has the pool after the cut.",
@@ -340,7 +339,7 @@ def test_a_tie_says_by_what_it_was_broken() -> None:
 def test_a_tie_of_unknown_bytes_says_so() -> None:
     records = cut(0, 9.0, 9.0, size=None) + cut(1, 9.0, 9.0, size=None)
     assert choose_split(records, "lut").why.endswith(
-        "as split 1 does; what they send is unknown, and of these it is the earliest cut."
+        "as does split 1; what they send is unknown, and of these it is the earliest cut."
     )
     records += cut(2, 9.0, 9.0, size=800)
     choice = choose_split(records, "lut")
@@ -369,9 +368,9 @@ def test_another_source_changes_nothing(
     mine: list[SweepRecord], others: list[SweepRecord], rule: str
 ) -> None:
     choice = chosen_or_skip(mine, rule)
-    with_others = mine + [one for one in others if (one.split, one.pool) in cuts_of(mine)]
     # That nothing is behind a cut is known of the network, whoever says so.
-    assume(not any(one.empty for one in with_others))
+    cuts = cuts_of(mine) - cuts_of([one for one in others if one.empty])
+    with_others = mine + [one for one in others if (one.split, one.pool) in cuts]
     assert choose_split(with_others, rule, source="finn-estimate") == choice
 
 
@@ -471,6 +470,14 @@ def test_a_region_fits_where_each_count_is_free(
         (fit,) = board.regions
         assert fit.fits == expected
         assert fit.why.endswith(".")
+
+
+def test_a_region_may_take_all_that_is_free_and_no_more() -> None:
+    parts = [record(0, part, used=usage(bram=100.0)) for part in (FIRST, SECOND)]
+    regions = [Region(str(count), (("bram", count),)) for count in (34.0, 34.5)]
+    for board in choose_split(parts, reserve={"bram": 6}, regions=regions).boards:
+        assert [fit.fits for fit in board.regions] == [Answer.YES, Answer.NO]
+        assert board.regions[1].why == "It needs 34.5 BRAM of 34.0 free."
 
 
 # -- mistakes -----------------------------------------------------------------------------------
