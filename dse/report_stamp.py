@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 from dse.atomic_write import atomic_write
+from reports.choice_record import ChoiceRecord
 
 STAMP_FILE = "report.json"
 FORMAT = "split-dse/report-stamp"
 
 #: Temporary names of atomic_write for what a sweep writes into its folder.
-_TEMPORARY = (".sweep.json.*.tmp", ".report.json.*.tmp", ".table1.*.tmp", ".fig4*.tmp")
+_TEMPORARY = (".sweep.json.*.tmp", ".report.*.tmp", ".table1.*.tmp", ".fig4*.tmp")
 
-#: What draws and writes besides the package ``reports`` itself.
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas")
+#: What draws and writes besides the package ``reports`` itself; our own version is printed.
+_LIBRARIES = ("split-dse", "jinja2", "matplotlib", "numpy", "pandas")
 
 
-def report_inputs(sweep_text: str) -> str:
-    """sha256 of all that decides the reports: records, our writers and their libraries."""
+def report_inputs(sweep_text: str, choices: Sequence[ChoiceRecord] = ()) -> str:
+    """sha256 of all that decides the reports: records, choices, our writers, their libraries."""
     digest = hashlib.sha256(sweep_text.encode())
+    digest.update(repr(tuple(choices)).encode() + b"\0")
     for name in _LIBRARIES:
         digest.update(f"{name} {version(name)};".encode())
     package = Path(str(files("reports")))

@@ -1,16 +1,19 @@
-"""A whole sweep: every point through every backend, then the table and the figures."""
+"""A whole sweep: every point through every backend, then table, figures and the HTML report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from dse.imported_file import beside, read_imported
+from dse.report_choices import reported_choices
 from dse.report_stamp import current_reports, remove_leftovers, report_inputs, stamp_reports
 from dse.store import ResultStore
 from dse.sweep_driver import PointResult, Progress, sweep
 from dse.sweep_file import SWEEP_FILE, sweep_file_text, write_sweep_file
 from dse.swept import Sweep, records_of
 from finn_flows.backends.interface import Backend, Part
+from reports.sweep_record import SweepRecord
 
 
 def run_sweep(
@@ -20,7 +23,7 @@ def run_sweep(
     workers: int,
     progress: Progress,
 ) -> Sweep:
-    """Build what ``out`` does not hold yet; write sweep.json, table and figures there.
+    """Build what ``out`` does not hold yet; write sweep.json and reports there.
 
     Raises StoreError if another sweep holds ``out`` or it cannot be used, OutputError if a result
     cannot be written.
@@ -34,18 +37,22 @@ def run_sweep(
         # Under the store's lock, so that two sweeps into one folder do not mix their files.
         text = sweep_file_text(records_of(results))
         write_sweep_file(out, text)
-        files = [out / SWEEP_FILE, *_write_reports(results, out, text)]
-    return Sweep(out, records_of(results), tuple(results), tuple(files), tuple(warnings))
+        imported = read_imported(out)
+        fitting, left_out = beside(records_of(results), imported)
+        records = (*records_of(results), *fitting)
+        files = [out / SWEEP_FILE, *write_reports(records, out)]
+    return Sweep(out, records, tuple(results), tuple(files), (*warnings, *left_out))
 
 
-def _write_reports(results: Sequence[PointResult], out: Path, sweep_text: str) -> list[Path]:
-    """Write table and figures, unless they are there as these records make them."""
-    inputs = report_inputs(sweep_text)
+def write_reports(records: Sequence[SweepRecord], out: Path) -> list[Path]:
+    """Write all reports of ``records``, unless they are there as these make them."""
+    choices = reported_choices(records)
+    inputs = report_inputs(sweep_file_text(records), choices)
     current = current_reports(out, inputs)
     if current is not None:
         return current
     from reports.sweep_report import write_sweep_report
 
-    written = sorted(write_sweep_report(records_of(results), out))
+    written = sorted(write_sweep_report(records, out, choices))
     stamp_reports(out, inputs, written)
     return written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.utilization import Source
@@ -51,7 +51,14 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def render(draw: Callable[[], Figure]) -> dict[str, bytes]:
+#: What a kind of file would say of the day and program that made it: nothing.
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def render(draw: Callable[[], Figure], kinds: Sequence[str] = ("svg", "png")) -> dict[str, bytes]:
     """The figure that ``draw`` makes, as ``{"svg": ..., "png": ...}``; the same bytes on every run.
 
     Works without a display and leaves matplotlib's global state as it was.
@@ -62,15 +69,26 @@ def render(draw: Callable[[], Figure]) -> dict[str, bytes]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         figure = draw()
+        _settle(figure)
         files = {}
-        for kind, metadata in (
-            ("svg", {"Date": None, "Creator": None}),
-            ("png", {"Software": None}),
-        ):
+        for kind in kinds:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=metadata)
+            figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
             files[kind] = buffer.getvalue()
     return files
+
+
+def _settle(figure: Figure) -> None:
+    """Lay ``figure`` out once and for all, at positions that do not depend on the run.
+
+    The solver behind the layout adds in the order of addresses in memory, so its last digits
+    differ from one run to the next, and with them the identifiers of clip paths in an SVG.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(edge, 5) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def write_note(figure: Figure, sentences: list[str], width: int = 118) -> None:

@@ -18,7 +18,7 @@ from tests.random_networks import random_input
 
 REPORT_FILES = {
     *("table1.csv", "table1.json", "table1.md", "table1.tex"),
-    *("fig4a.svg", "fig4a.png", "fig4b.svg", "fig4b.png"),
+    *("fig4a.svg", "fig4a.png", "fig4b.svg", "fig4b.png", "report.html"),
 }
 
 

@@ -30,6 +30,7 @@ NAMES = [
     "fig4a.png",
     "fig4b.svg",
     "fig4b.png",
+    "report.html",
 ]
 
 
