@@ -394,6 +394,14 @@ def test_the_best_source_that_has_every_cut() -> None:
     assert choose_split(estimate + nothing, "lut").source is Source.FINN_ESTIMATE
 
 
+def test_a_source_need_not_know_the_cut_that_is_no_split() -> None:
+    unsplit = [record(1, FIRST), record(1, SECOND, empty=True)]
+    yosys = cut(0, 1.0, 1.0, source=Source.YOSYS)
+    choice = choose_split(cut(0, 1.0, 1.0) + unsplit + yosys, "lut")
+    assert (choice.source, choice.split) == (Source.YOSYS, 0)
+    assert choice.rejected[0].reason.endswith("so it is no split.")
+
+
 def test_no_source_that_has_every_cut() -> None:
     records = cut(0, 1.0, 1.0, source=Source.YOSYS) + cut(1, 1.0, 1.0)
     with pytest.raises(InputError) as caught:
