@@ -9,6 +9,7 @@ from typing import Any
 
 from dse.atomic_write import atomic_write
 from dse.errors import InputError, StoreError
+from dse.imported_file import beside, read_imported
 from reports.record_file import dump_record, load_record
 from reports.sweep_record import SweepRecord
 
@@ -42,7 +43,17 @@ def write_sweep_file(out: Path, text: str) -> None:
 
 
 def read_sweep_file(out: Path) -> list[SweepRecord]:
-    """The records of the last sweep in ``out``.
+    """The records of the last sweep in ``out``, and those imported that belong beside them.
+
+    Raises InputError if nothing was swept or imported there, StoreError if a file is damaged.
+    """
+    imported = read_imported(out)
+    own = read_own_records(out) if not imported or (out / SWEEP_FILE).exists() else []
+    return own + beside(own, imported)[0]
+
+
+def read_own_records(out: Path) -> list[SweepRecord]:
+    """The records of the last sweep in ``out``, without what was imported.
 
     Raises InputError if nothing was swept there, StoreError if the file is damaged.
     """

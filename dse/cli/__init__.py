@@ -24,6 +24,7 @@ COMMANDS = {
     "sweep": "Build every candidate split and tabulate what it uses.",
     "table": "Print the table of a finished sweep.",
     "choose": "Name a split of a finished sweep, and say why none of the others.",
+    "report": "Read reports of Vivado or HLS, or import your own runs into a sweep.",
     "run": "Classify pictures with the network, whole or in two parts.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",

@@ -22,10 +22,10 @@ def check_available(
         return
     for name, capacity in known.available().items():
         printed = available[name]
-        if capacity is not None and printed is not None and printed != capacity:
+        if printed is not None and printed != (capacity or 0):
             raise ReportError(
                 f"{printed:g} {name} available on {device}",
                 where=where,
                 line=line,
-                expected=f"{capacity}, as {known.name} has",
+                expected=f"{capacity or 0}, as {known.name} has",
             )

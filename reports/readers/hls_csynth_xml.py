@@ -13,7 +13,7 @@ from reports.readers.hls_estimates import hls_report
 from reports.readers.records import HlsReport
 
 _MOST_DEPTH = 100
-_MOST_TEXT = 10_000
+_MOST_PIECES = 100
 _UNKNOWN = ("", "?", "undef", "-", "inf")
 _VERSION = re.compile(r"[0-9]{4}\.[0-9]+(?:\.[0-9]+)*")
 
@@ -69,9 +69,9 @@ def read_csynth_xml(path: Path) -> HlsReport:
         text.clear()
 
     def characters(data: str) -> None:
-        text.append(data)
-        if len(text) > _MOST_TEXT:
-            text.clear()
+        # What is longer is no number, and need not be kept whole to be refused.
+        if len(text) < _MOST_PIECES:
+            text.append(data)
 
     def entity(*_: object) -> None:
         fail("an XML file that declares entities", "the csynth report of HLS")
