@@ -19,6 +19,8 @@ from tests.reports.test_writers import sweep
 
 TOOLS = ("pdflatex", "pdftotext")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+if not MISSING and subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
+    MISSING.append("booktabs.sty")
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 DOCUMENT = r"""
