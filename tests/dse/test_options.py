@@ -17,6 +17,7 @@ from dse.errors import InputError
 from dse.folding_choice import AUTO_CYCLES, choose_folding
 from dse.folding_file import read_folding
 from finn_flows.folding import Folding, LayerFolding, check_folding, layer_cycles
+from reports.devices import device_of
 from tests.dse.small_network import small_folding, small_network
 
 
@@ -62,6 +63,18 @@ def test_a_board_is_a_device() -> None:
         assert choose_device(part, board) == part
     with pytest.raises(InputError, match="unknown device"):
         choose_device("xc9", None)
+
+
+def test_a_part_that_only_finn_knows_is_a_device_too() -> None:
+    part = known_boards()["ZCU102"]
+    with pytest.raises(InputError):
+        device_of(part)
+    assert choose_device(part, None) == part == choose_device(None, "zcu102")
+    # FINN knows no board with it, so nobody can say whether there is such a part.
+    with pytest.raises(InputError, match=f"'xc7z045ffg900-2'.*choose from xc7z010, .*{part}"):
+        choose_device("xc7z045ffg900-2", None)
+    with pytest.raises(InputError, match="unknown device ''"):
+        choose_device("", None)
 
 
 def test_which_folding_is_meant() -> None:
