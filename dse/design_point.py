@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from finn_flows.backends.interface import Backend, BuildResult, Part
 from finn_flows.cut import cut_position, cut_tensor
+from finn_flows.folding import Folding, published_folding
+from finn_flows.network import Network
+from finn_flows.published_network import CNV_W2A2, is_cnv_w2a2
 from reports.sweep_record import PartName, SweepRecord
 
 
@@ -38,6 +43,14 @@ def failed_record(part: Part, backend: Backend, error: str) -> SweepRecord:
     return _record(part, backend, error=" ".join(error.split()) or "failed without a message")
 
 
+def published_as(network: Network, folding: Folding) -> dict[str, Any]:
+    """``published_design`` and ``published_folding`` of a record, told by content, not by names."""
+    if not is_cnv_w2a2(network):
+        return {"published_design": None, "published_folding": False}
+    same = folding.sha256 == published_folding(network).sha256
+    return {"published_design": CNV_W2A2, "published_folding": same}
+
+
 def _record(part: Part, backend: Backend, **outcome: object) -> SweepRecord:
     cut = part.cut
     return SweepRecord(
@@ -51,5 +64,6 @@ def _record(part: Part, backend: Backend, **outcome: object) -> SweepRecord:
         clock_mhz=part.clock_mhz,
         folding=part.folding.name,
         bytes_per_image=None if cut is None else cut_tensor(part.whole, cut).bytes_per_image,
+        **published_as(part.whole, part.folding),
         **outcome,  # type: ignore[arg-type]
     )

@@ -119,15 +119,10 @@ def split_network(network: Network, cut: Cut) -> tuple[Network, Network]:
 
 
 def _position_of(network: Network, number: int) -> int:
-    for position, layer in enumerate(network.layers):
-        if not isinstance(layer, MaxPoolLayer):
-            label = network.label(position)
-            if label.removeprefix("conv").removeprefix("dense") == str(number):
-                return position
-    raise CutError(
-        f"{network.name} has no split {number}",
-        choices=[number for number, _ in network.numbered()],
-    )
+    numbers = [found for found, _ in network.numbered()]
+    if number not in numbers:
+        raise CutError(f"{network.name} has no split {number}", choices=numbers)
+    return network.position_of(number)
 
 
 def _slug(cut: Cut) -> str:

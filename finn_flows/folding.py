@@ -14,6 +14,7 @@ from typing import Literal
 
 from dse.errors import FoldingError
 from finn_flows.network import ComputeLayer, ConvLayer, MaxPoolLayer, Network
+from finn_flows.published_network import is_cnv_w2a2
 
 WeightMemory = Literal["auto", "block", "distributed"]
 
@@ -59,35 +60,21 @@ _PUBLISHED_CNV_W2A2 = (
 )
 
 
-#: Shape of the weights of those layers; the last one's rows are the classes, which may be others.
-_CNV_SHAPES: tuple[tuple[int, ...], ...] = (
-    (64, 3, 3, 3),
-    (64, 3, 3, 64),
-    (128, 3, 3, 64),
-    (128, 3, 3, 128),
-    (256, 3, 3, 128),
-    (256, 3, 3, 256),
-    (512, 256),
-    (512, 512),
-)
-
-
 def published_folding(network: Network) -> Folding:
-    """The folding published for CnvW2A2, for a network of its layers and 2-bit weights.
+    """The folding published for CnvW2A2, for a network of just its layers.
 
     The published last layer has its 10 rows padded to 64 so that PE 4 divides them; here the rows
     stay as they are and PE becomes the greatest divisor of them that is at most the published one.
     Raises FoldingError for any other network.
     """
-    layers = [layer for _, layer in network.numbered()]
-    shapes = tuple(layer.weights.shape for layer in layers)
-    if shapes[:-1] != _CNV_SHAPES or any(layer.weight_type.bits != 2 for layer in layers):
+    if not is_cnv_w2a2(network):
         raise FoldingError(
             f"no folding is published for {network.name}, only for CnvW2A2",
             choices=["auto", "auto:CYCLES", "FILE.json"],
         )
     *inner, last = _PUBLISHED_CNV_W2A2
-    pe = greatest_divisor(layers[-1].output_channels, last.pe)
+    classes = network.output_shape[-1]
+    pe = greatest_divisor(classes, last.pe)
     return Folding("published", (*inner, LayerFolding(last.simd, pe, last.weight_memory)))
 
 
@@ -134,16 +121,13 @@ def check_folding(network: Network, folding: Folding) -> None:
 
 def layer_cycles(network: Network, number: int, fold: LayerFolding) -> int:
     """Cycles per image of compute layer ``number``: weight memory depth x output pixels."""
-    for position, layer in enumerate(network.layers):
-        if isinstance(layer, MaxPoolLayer) or not network.label(position).endswith(
-            ("conv" if isinstance(layer, ConvLayer) else "dense") + str(number)
-        ):
-            continue
-        shape = network.shapes[position + 1]
-        pixels = shape[0] * shape[1] if isinstance(layer, ConvLayer) else 1
-        columns = layer.weights[0].size
-        return (columns // fold.simd) * (layer.output_channels // fold.pe) * pixels
-    raise FoldingError(f"{network.name} has no layer {number}")
+    position = network.position_of(number)
+    layer = network.layers[position]
+    assert not isinstance(layer, MaxPoolLayer)  # position_of finds compute layers only
+    shape = network.shapes[position + 1]
+    pixels = shape[0] * shape[1] if isinstance(layer, ConvLayer) else 1
+    columns = layer.weights[0].size
+    return (columns // fold.simd) * (layer.output_channels // fold.pe) * pixels
 
 
 def simd_limit(layer: ComputeLayer) -> int:

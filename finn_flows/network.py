@@ -130,6 +130,18 @@ class Network:
                 yield number, layer
                 number += 1
 
+    def position_of(self, number: int) -> int:
+        """Index in ``layers`` of compute layer ``number``. NetworkError for a number not there."""
+        following = self.first_layer
+        for position, layer in enumerate(self.layers):
+            if not isinstance(layer, MaxPoolLayer):
+                if following == number:
+                    return position
+                following += 1
+        raise NetworkError(
+            f"{self.name} has no layer {number}", choices=[found for found, _ in self.numbered()]
+        )
+
     def label(self, position: int) -> str:
         """The name of ``layers[position]``: ``conv3``, ``dense7``, ``pool3`` (after layer 3)."""
         before = sum(not isinstance(layer, MaxPoolLayer) for layer in self.layers[:position])

@@ -65,7 +65,7 @@ def unpack(
     """The inverse of :func:`pack`.
 
     ``words``: little-endian uint64, shape (images, words). ``shape``: of one image, channel last.
-    Returns int32, shape ``(images, *shape)``. Raises ValueError if the number of words is not that of
+    Returns int32, ``(images, *shape)``. Raises ValueError if the number of words is not that of
     ``shape``, or a padding bit is set (both mean that the two parts disagree about the cut).
     """
     images = words.shape[0]

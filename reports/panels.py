@@ -240,7 +240,7 @@ def _percent_panel(
     table: SplitTable, title: str, rows: Sequence[_Row], notes: _Notes, differences: bool
 ) -> Panel:
     panel = _side_by_side(table, PanelKind.PERCENT, title, rows, _percent_cell, notes)
-    if not differences or Source.PAPER not in table.sources:
+    if not differences or not table.differences:
         return panel
     marks = _difference_marks(table, table.sources, notes)
     columns, lines = [panel.columns[0]], [[line[0]] for line in panel.rows]
@@ -282,6 +282,8 @@ def _side_by_side(
     for resource in TABLE_RESOURCES:
         for source in table.sources:
             marks = _unknown_marks(table, resource, source, notes)
+            if source is Source.PAPER:
+                marks += _folding_marks(table, notes)
             columns.append(Column(RESOURCE_TITLES[resource], source, marks))
     lines = []
     for point, row in zip(table.points, rows, strict=True):
@@ -386,14 +388,20 @@ def _difference_marks(
                 "an estimate."
             )
         )
-    if table.configuration.folding != "published":
-        marks.append(
-            notes.mark(
-                "The paper's circuits have the folding published with BNN-PYNQ; the folding here "
-                f"is called {table.configuration.folding}: they compare only if that is the same."
-            )
-        )
     return tuple(marks)
+
+
+def _folding_marks(table: SplitTable, notes: _Notes) -> tuple[int, ...]:
+    """Published figures beside another folding than theirs."""
+    if table.published_folding:
+        return ()
+    return (
+        notes.mark(
+            "The paper's circuits have the folding published with BNN-PYNQ, which is not the "
+            f"folding here ({table.configuration.folding}): other circuits, so no difference is "
+            "computed."
+        ),
+    )
 
 
 def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:

@@ -56,8 +56,10 @@ _TABLE_1 = {
 }
 
 
-def published_points(network: str, device: str) -> list[PublishedPoint]:
-    """Everything published on ``network`` (any case) and ``device`` (a part name); else nothing.
+def published_points(design: str | None, device: str) -> list[PublishedPoint]:
+    """Everything published on a design and ``device`` (a part name); else nothing.
+
+    ``design``: ``published_design`` of the records, which goes by layers and not by a file's name.
 
     The first parts of splits 0-5 with the pool before the cut, then the whole network.
     """
@@ -65,7 +67,7 @@ def published_points(network: str, device: str) -> list[PublishedPoint]:
         same_device = device_of(device) == device_of(DEVICE)
     except InputError:
         same_device = False
-    if network.lower() != NETWORK.lower() or not same_device:
+    if design != NETWORK or not same_device:
         return []
     return [*(_of_table_1(split) for split in _TABLE_1), _whole_network()]
 

@@ -36,8 +36,10 @@ class SweepRecord:
     ``split`` and ``pool`` (``before`` or ``after`` the cut) are None for the whole network.
     ``cycles``: per image in steady state, set by the slowest node ``slowest``. ``bytes_per_image``:
     over the link behind this part's cut, None for the whole. A point that failed has ``error`` (one
-    line) and neither utilization nor cycles. An empty part (behind the last layer) has no layers,
-    ``empty`` True and no utilization: nothing is built for it.
+    line) and neither utilization nor cycles. ``published_design``: the published network whose
+    layers these are, by their shapes and types and not by name, None for any other;
+    ``published_folding``: whether the folding is the one published for it. An empty part (behind
+    the last layer) has no layers, ``empty`` True and no utilization: nothing is built for it.
     """
 
     network: str
@@ -56,6 +58,8 @@ class SweepRecord:
     layers: tuple[LayerRecord, ...] = ()
     empty: bool = False
     error: str | None = None
+    published_design: str | None = None
+    published_folding: bool = False
 
     @property
     def frames_per_second(self) -> float | None:

@@ -121,7 +121,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class SplitTable:
-    """Everything known of one configuration. ``device`` is None for one not in the device table."""
+    """Everything known of one configuration. ``device`` is None for one not in the device table.
+
+    ``differences`` to published figures is empty where the folding is not the published one.
+    """
 
     configuration: Configuration
     device: Device | None
@@ -130,6 +133,7 @@ class SplitTable:
     entries: tuple[Entry, ...]
     pipelines: tuple[Pipeline, ...]
     differences: tuple[Difference, ...]
+    published_folding: bool
 
     def entry(self, point: Point, part: PartName, source: Source) -> Entry | None:
         """What ``source`` says of ``part`` at ``point``, if anything."""
@@ -170,7 +174,9 @@ def build_table(records: Sequence[SweepRecord]) -> SplitTable:
     entries = [_entry_of_record(record, device is not None) for record in records]
     points = sorted({entry.point for entry in entries}, key=lambda point: point.order)
     swept = {(entry.point, entry.part) for entry in entries}
-    for published in published_points(configuration.network, configuration.device):
+    design = next((r.published_design for r in records if r.published_design is not None), None)
+    published_folding = any(record.published_folding for record in records)
+    for published in published_points(design, configuration.device):
         entry = _entry_of_publication(published)
         if (entry.point, entry.part) in swept:
             entries.append(entry)
@@ -186,7 +192,9 @@ def build_table(records: Sequence[SweepRecord]) -> SplitTable:
         points=tuple(points),
         entries=tuple(entries),
         pipelines=tuple(_pipelines(entries, points, sources, configuration.clock_mhz)),
-        differences=tuple(_differences(entries, sources)),
+        # Another folding is another circuit, and no figure was published of it.
+        differences=tuple(_differences(entries, sources)) if published_folding else (),
+        published_folding=published_folding,
     )
 
 

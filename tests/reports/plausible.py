@@ -101,4 +101,6 @@ def _record(
         slowest=slowest.name if slowest else None,
         layers=layers,
         empty=not layers,
+        published_design="CnvW2A2" if network == "CnvW2A2" else None,
+        published_folding=network == "CnvW2A2",
     )
