@@ -11,8 +11,9 @@ from rich.table import Table
 
 from bench.folding_estimates import folding_estimates
 from bench.image_throughput import image_throughput
+from bench.report_reading import report_reading
 
-BENCHMARKS = (folding_estimates, image_throughput)
+BENCHMARKS = (folding_estimates, image_throughput, report_reading)
 
 
 def main() -> None:

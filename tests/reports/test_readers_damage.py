@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import resource
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dse.errors import ReportError
-from reports.readers import Report, read_report
+from reports.readers import read_report
 from reports.readers.report_lines import BLOCK
 from tests.reports import report_texts as texts
+from tests.reports.report_damage import ANY, STRUCTURAL, values
 from tests.reports.report_texts import Counts, Form
 from tests.reports.test_readers_forms import ALL
 
@@ -26,24 +26,6 @@ STATED_ONCE = {
     "csynth.rpt": "latency interval clock",
     "power": "dynamic confidence",
 }
-
-#: Changes of whole lines or structure, that leave digits as they are.
-Mutation = Callable[[str, random.Random], str]
-
-
-def values(report: Report) -> dict[str, object]:
-    """Every number of a report, by name."""
-    found: dict[str, object] = {}
-    for name, value in vars(report).items():
-        if name in ("provenance", "hierarchy"):
-            continue
-        if name == "utilization":
-            found |= value.resources()
-        elif name == "available":
-            found |= {f"available {key}": room for key, room in value.items()}
-        else:
-            found[name] = value
-    return found
 
 
 def check(text: str | bytes, expected: dict[str, object], file: Path, free: str = "") -> bool:
@@ -225,66 +207,6 @@ def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
     file.write_text('<?xml version="1.0"?><!DOCTYPE profile [<!ENTITY a "aaaa">]><profile/>')
     with pytest.raises(ReportError, match="entities"):
         read_report(file)
-
-
-# ---- random damage ----
-
-
-def _digit(text: str, chance: random.Random) -> str:
-    places = [match.start() for match in re.finditer(r"[0-9]", text)]
-    place = chance.choice(places)
-    return text[:place] + chance.choice("0123456789") + text[place + 1 :]
-
-
-def _letter(text: str, chance: random.Random) -> str:
-    place = chance.randrange(len(text))
-    return text[:place] + chr(chance.randrange(32, 127)) + text[place + 1 :]
-
-
-def _drop(text: str, chance: random.Random) -> str:
-    place = chance.randrange(len(text))
-    return text[:place] + text[place + chance.randint(1, 40) :]
-
-
-def _insert(text: str, chance: random.Random) -> str:
-    place = chance.randrange(len(text))
-    noise = "".join(chr(chance.randrange(32, 127)) for _ in range(chance.randint(1, 20)))
-    return text[:place] + noise + text[place:]
-
-
-def _swap_lines(text: str, chance: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    a, b = chance.randrange(len(lines)), chance.randrange(len(lines))
-    lines[a], lines[b] = lines[b], lines[a]
-    return "".join(lines)
-
-
-def _drop_lines(text: str, chance: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    place = chance.randrange(len(lines))
-    del lines[place : place + chance.randint(1, 30)]
-    return "".join(lines)
-
-
-def _repeat_lines(text: str, chance: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    a = chance.randrange(len(lines))
-    piece = lines[a : a + chance.randint(1, 30)]
-    b = chance.randrange(len(lines))
-    return "".join(lines[:b] + piece + lines[b:])
-
-
-def _cut(text: str, chance: random.Random) -> str:
-    return text[: chance.randrange(len(text))]
-
-
-def _splice(text: str, chance: random.Random) -> str:
-    other = chance.choice(list(ALL.values()))
-    return text[: chance.randrange(len(text))] + other[chance.randrange(len(other)) :]
-
-
-STRUCTURAL: Sequence[Mutation] = (_swap_lines, _drop_lines, _repeat_lines, _cut)
-ANY: Sequence[Mutation] = (*STRUCTURAL, _digit, _letter, _drop, _insert)
 
 
 def damage(kind: str, seed: int) -> str:
