@@ -107,7 +107,7 @@ def _draw_source(axes: Axes, table: SplitTable, source: Source) -> float:
             centre = group + (place - 1) * width
             share = entry.percent[resource] if entry is not None else None
             if share is None:
-                axes.text(centre, 1, "–", ha="center", va="bottom", color="#999999", fontsize=7)
+                axes.text(centre, 1, "–", ha="center", va="bottom", color="#6E6E6E", fontsize=7)
                 continue
             highest = max(highest, share)
             axes.bar(

@@ -169,7 +169,7 @@ def _draw_greater(axes: Axes, table: SplitTable) -> None:
         axes.figure.legend(
             handles=handles,
             loc="outside upper left",
-            ncols=min(len(handles), 3 if len(sources) > 1 else 4),
+            ncols=2 if len(sources) > 1 else min(len(handles), 4),
             frameon=False,
             handlelength=2.6,
         )

@@ -102,6 +102,34 @@ def test_the_scheme_changes_page_and_drawings(browser: Browser, page: Path) -> N
     assert [look[0] == look[2] for look in looks] == [True, True]
 
 
+def contrast(first: str, second: str) -> float:
+    """WCAG's contrast ratio of two colours given as ``rgb(r, g, b)``."""
+    lights = []
+    for colour in (first, second):
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in (int(number) / 255 for number in re.findall(r"\d+", colour)[:3])
+        )
+        lights.append(0.2126 * red + 0.7152 * green + 0.0722 * blue)
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_drawings_have_contrast_too(browser: Browser, page: Path, scheme: str) -> None:
+    """axe sees no text in them: letters are drawn as paths."""
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
+    browser.open(page, 1280, scheme)
+    paper, inks = browser.run(
+        "const fill = e => getComputedStyle(e).fill;"
+        "const letters = [...document.querySelectorAll('svg [id*=-text_] :is(use, path)')]"
+        ".filter(e => !e.closest('defs'));"
+        "return [getComputedStyle(document.body).backgroundColor, [...new Set(letters.map(fill))]]"
+    )
+    assert len(inks) >= 3
+    for ink in inks:
+        assert contrast(ink, paper) >= 4.5, ink
+
+
 def test_wide_content_scrolls_where_keys_reach_it(browser: Browser, page: Path) -> None:
     browser.open(page, 390, "light")
     regions = browser.run(
