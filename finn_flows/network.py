@@ -143,11 +143,17 @@ class Network:
         )
 
     def label(self, position: int) -> str:
-        """The name of ``layers[position]``: ``conv3``, ``dense7``, ``pool3`` (after layer 3)."""
+        """The name of ``layers[position]``, unlike any other's: ``conv3``, ``dense7``, ``pool3``.
+
+        A pool is named after the layer before it; pools in a row are ``pool3``, ``pool3_2``, ...
+        """
         before = sum(not isinstance(layer, MaxPoolLayer) for layer in self.layers[:position])
         layer = self.layers[position]
         if isinstance(layer, MaxPoolLayer):
-            return f"pool{self.first_layer + before - 1}"
+            name, index = f"pool{self.first_layer + before - 1}", 1
+            while index <= position and isinstance(self.layers[position - index], MaxPoolLayer):
+                index += 1
+            return name if index == 1 else f"{name}_{index}"
         return f"{'conv' if isinstance(layer, ConvLayer) else 'dense'}{self.first_layer + before}"
 
     @property
@@ -314,8 +320,12 @@ class Network:
             raise NetworkError(
                 f"{label} pads a bipolar image with zeros, which bipolar cannot hold"
             )
+        least, greatest = self.accumulator_range(position)
+        if max(-least, greatest) >= 2**31:
+            raise NetworkError(
+                f"{label} accumulates from {least} to {greatest}", expected="values of 32 bits"
+            )
         if layer.thresholds is None:
-            least, greatest = self.accumulator_range(position)
             if least < layer.output_type.minimum or greatest > layer.output_type.maximum:
                 raise NetworkError(
                     f"{label} accumulates from {least} to {greatest}",

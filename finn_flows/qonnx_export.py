@@ -37,7 +37,7 @@ _IR_VERSION = 8
 
 
 def export_qonnx(network: Network) -> onnx.ModelProto:
-    """``network`` as a QONNX model that qonnx executes to the same integers.
+    """``network`` as a checked QONNX model that qonnx executes to the same integers.
 
     Input ``image``: float32 (1, channels, height, width) or (1, features). The input of a part that
     does not start at the picture is integers, annotated with their type. Imported again, the model
@@ -302,4 +302,6 @@ class _Graph:
         if network.class_names:
             names = json.dumps(list(network.class_names))
             onnx.helper.set_model_props(model, {CLASS_NAMES_KEY: names})
+        # QONNX's own operators are unknown to the checker, which passes over them.
+        onnx.checker.check_model(model, full_check=True)
         return model

@@ -43,6 +43,7 @@ SHAPES = (
     ("depthwise", "conv4", "dense3"),
     ("conv4",),
     ("conv2", "pool", "conv3"),
+    ("conv3", "pool", "pool", "dense4"),
 )
 
 

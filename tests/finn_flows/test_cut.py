@@ -106,3 +106,12 @@ def test_parts_hash_by_what_they_compute() -> None:
     again, _ = split_network(random_cnv(0), Cut(5))
     other, _ = split_network(random_cnv(1), Cut(5))
     assert first.sha256 == again.sha256 != other.sha256
+
+
+def test_pools_in_a_row_have_names_of_their_own() -> None:
+    layers = ("conv4", "pool", "pool", "conv3", "pool", "dense2")
+    network = random_network(0, input_shape=(24, 24, 1), layers=layers)
+    labels = [network.label(position) for position in range(len(network.layers))]
+    assert labels == ["conv0", "pool0", "pool0_2", "conv1", "pool1", "dense2"]
+    first, second = split_network(network, Cut(0, "after"))
+    assert [second.label(position) for position in range(2)] == labels[1:3]

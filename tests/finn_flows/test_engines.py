@@ -28,6 +28,17 @@ CASES: dict[str, dict[str, Any]] = {
         "activation": IntegerType.signed(4, narrow=True),
     },
     "W3A3": {"weight_type": IntegerType.signed(3), "activation": IntegerType.signed(3)},
+    "W8A8, accumulators beyond 24 bits": {
+        "weight_type": IntegerType.signed(8),
+        "activation": IntegerType.unsigned(8),
+        "layers": ("conv256", "conv8", "dense64", "dense4"),
+        "input_shape": (7, 7, 3),
+    },
+    "W16A16, wide layers of each kind": {
+        "weight_type": IntegerType.signed(14),
+        "activation": IntegerType.signed(6),
+        "layers": ("conv8", "conv64", "dense300", "dense4"),
+    },
     "padded": {"padding": (1, 1)},
     "stride 2": {
         "stride": (2, 2),
@@ -37,6 +48,11 @@ CASES: dict[str, dict[str, Any]] = {
     "not square": {"input_shape": (14, 10, 3)},
     "1x1": {"kernel": (1, 1)},
     "5x5": {"kernel": (5, 5), "input_shape": (20, 20, 3)},
+    "depthwise W4A4": {
+        "layers": ("conv8", "depthwise", "conv16", "dense5"),
+        "weight_type": IntegerType.signed(4),
+        "activation": IntegerType.unsigned(4),
+    },
     "depthwise": {"layers": ("conv8", "depthwise", "conv16", "dense5")},
     "binary MLP": {
         "input_shape": (28, 28, 1),
@@ -46,6 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
         "activation": BIPOLAR,
     },
     "dense after an image": {"layers": ("conv8", "pool", "dense5")},
+    "two pools": {"layers": ("conv8", "pool", "pool", "dense5"), "input_shape": (14, 14, 3)},
     "ends in an image": {"layers": ("conv8", "pool", "conv5")},
 }
 

@@ -113,3 +113,13 @@ def test_bnn_pynq_integers_in_qonnx(bnn_pynq_directory: Path, shared: Path) -> N
     golden = [-24, -34, -21, -13, 244, 4, -7, -20, -27, -13]
     assert logits_by_qonnx(model, as_picture(pixels))[0].tolist() == golden
     assert import_qonnx(model).sha256 == network.sha256
+
+
+def test_what_is_exported_passes_the_checker_of_onnx() -> None:
+    network = random_network(
+        9, input_shape=(14, 14, 3), layers=("conv4", "pool", "pool", "pool", "dense5")
+    )
+    model = export_qonnx(network)
+    onnx.checker.check_model(model, full_check=True)
+    results = [name for node in model.graph.node for name in node.output]
+    assert len(results) == len(set(results))
