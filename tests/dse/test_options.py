@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from dse.cli.options import Clock, SplitList, backend_option, cut_options
 from dse.device_choice import DEFAULT_DEVICE, choose_device, known_boards
-from dse.errors import InputError
+from dse.errors import FoldingError, InputError
 from dse.folding_choice import AUTO_CYCLES, choose_folding
 from dse.folding_file import read_folding
-from finn_flows.folding import Folding, LayerFolding, check_folding, layer_cycles
+from finn_flows.folding import (
+    Folding,
+    LayerFolding,
+    WeightMemory,
+    check_folding,
+    layer_cycles,
+)
 from reports.devices import device_of
+from tests.dse.sandbox import PROJECT
 from tests.dse.small_network import small_folding, small_network
 
 
@@ -91,16 +98,69 @@ def test_which_folding_is_meant() -> None:
     assert max(layer_cycles(network, n, quick.layers[n]) for n in (1, 2)) <= 50
 
 
+MEMORIES = st.sampled_from([None, "auto", "block", "distributed"])
+
+
 @given(
-    st.lists(st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2])), min_size=3, max_size=3)
+    st.lists(
+        st.tuples(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2]), MEMORIES),
+        min_size=3,
+        max_size=3,
+    )
 )
 def test_a_folding_file_is_read_as_it_was_written(
-    tmp_path_factory: pytest.TempPathFactory, values: list[tuple[int, int]]
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[tuple[int, int, WeightMemory | None]],
 ) -> None:
-    layers = [{"simd": simd, "pe": pe} for simd, pe in values]
-    layers[0]["simd"] = 3
+    values[0] = (3, *values[0][1:])
+    layers = [
+        {"simd": simd, "pe": pe} | ({} if memory is None else {"weight_memory": memory})
+        for simd, pe, memory in values
+    ]
     path: Path = tmp_path_factory.mktemp("folding") / "mine.json"
     path.write_text(json.dumps({"layers": layers}))
     folding = read_folding(path, small_network())
-    expected = tuple(LayerFolding(layer["simd"], layer["pe"]) for layer in layers)
+    expected = tuple(LayerFolding(simd, pe, memory or "auto") for simd, pe, memory in values)
     assert folding == Folding("mine", expected)
+
+
+def test_the_folding_of_the_page_on_networks_is_read(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "adding-a-network.md").read_text()
+    (tmp_path / "f.json").write_text(page.partition("```json\n")[2].partition("```")[0])
+    # Read, and then found to be of another network.
+    with pytest.raises(FoldingError, match="'mine' has 2 layers; expected 3"):
+        read_folding(tmp_path / "f.json", small_network())
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("published", "is that of a folding of our own"),
+        ("Auto", "is that of a folding of our own"),
+        ("auto:5000", "is that of a folding of our own"),
+        ("balanced-100000", "is that of a folding of our own"),
+        ("", "is no name"),
+        ("  ", "is no name"),
+        ("two\nlines", "is no name"),
+        ("bell\a", "is no name"),
+        ("n" * 61, "is no name"),
+    ],
+)
+def test_a_folding_file_with_a_name_that_misleads_is_refused(
+    name: str, error: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.json"
+    layers = [{"simd": 3, "pe": 2}, {"simd": 2, "pe": 4}, {"simd": 8, "pe": 5}]
+    path.write_text(json.dumps({"name": name, "layers": layers}))
+    with pytest.raises(FoldingError, match=f"f.json: the name .* {error}") as raised:
+        read_folding(path, small_network())
+    assert len(str(raised.value)) < 250 + len(str(path))
+    path.write_text(json.dumps({"name": "n" * 60, "layers": layers}))
+    assert read_folding(path, small_network()).name == "n" * 60
+
+
+def test_the_name_of_the_file_is_no_way_around(tmp_path: Path) -> None:
+    path = tmp_path / "published.json"
+    path.write_text('{"layers": [{"simd":3,"pe":2},{"simd":2,"pe":4},{"simd":8,"pe":5}]}')
+    with pytest.raises(FoldingError, match="the name 'published' is that of a folding of our own"):
+        read_folding(path, small_network())
