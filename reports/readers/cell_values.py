@@ -18,23 +18,31 @@ _SHARE = re.compile(r"(?:<0\.01|[0-9]+\.[0-9]+)")
 #: Vivado rounds its percentages to two decimals.
 _ROUNDING = 0.005 + 1e-6
 
+#: No number in a report is longer, and every such number is exact enough as a float.
+_MOST_LETTERS = 20
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")
+
 
 def count(text: str, where: Path, line: int, what: str) -> float:
     """A count that is not negative: ``38660``, ``24.5``."""
     text = text.strip()
-    if text.isdigit() and text.isascii():
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    raise ReportError(f"{what} is {text!r}", where=where, line=line, expected="a count")
+    if len(text) <= _MOST_LETTERS:
+        if text.isdigit() and text.isascii():
+            return int(text)
+        if _DECIMAL.fullmatch(text):
+            return float(text)
+    raise ReportError(f"{what} is {_shown(text)}", where=where, line=line, expected="a count")
 
 
 def decimal(text: str, where: Path, line: int, what: str) -> float:
     """A number, possibly negative: ``-0.012``."""
     text = text.strip()
-    if _SIGNED.fullmatch(text) and text.isascii():
+    if len(text) <= _MOST_LETTERS and _SIGNED.fullmatch(text):
         return float(text)
-    raise ReportError(f"{what} is {text!r}", where=where, line=line, expected="a number")
+    raise ReportError(f"{what} is {_shown(text)}", where=where, line=line, expected="a number")
 
 
 def check_share(
@@ -47,7 +55,10 @@ def check_share(
     share = share.strip()
     if not _SHARE.fullmatch(share):
         raise ReportError(
-            f"the percentage of {what} is {share!r}", where=where, line=line, expected="a number"
+            f"the percentage of {what} is {_shown(share)}",
+            where=where,
+            line=line,
+            expected="a number",
         )
     if share == "<0.01":
         agrees = used > 0 and 100 * used < 0.01 * available + 1e-6

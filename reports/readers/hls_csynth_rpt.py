@@ -16,6 +16,7 @@ from reports.readers.report_start import HLS_TITLE, is_start
 _VERSION = re.compile(r"([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)\b.*")
 _CLOCK = re.compile(r"([0-9]+\.[0-9]+)\s*(ns)?")
 _UNKNOWN = ("?", "-", "undef", "inf", "")
+_MOST_FIELDS = 40
 _FIELDS = ("Date", "Version", "Target device")
 
 #: A table: groups of rows between rules, each row with its line number.
@@ -46,8 +47,8 @@ def read_csynth_rpt(
         elif text.startswith("* "):
             name, _, value = text[2:].partition(":")
             if not section:
-                if name in fields:
-                    raise ReportError(f"two lines {name}", where=where, line=number)
+                if name in fields or len(fields) == _MOST_FIELDS:
+                    raise ReportError(f"a line * {name} too many", where=where, line=number)
                 fields[name] = value.strip()
             elif name == "Summary" and not block.endswith("Summary"):
                 block = f"{block}Summary"

@@ -11,7 +11,9 @@ from dse.errors import ReportError
 from reports.readers.cell_values import count, decimal
 from reports.readers.hls_estimates import hls_report
 from reports.readers.records import HlsReport
+from reports.readers.report_lines import BLOCK
 
+_PIECE = 1 << 16
 _MOST_DEPTH = 100
 _MOST_PIECES = 100
 _UNKNOWN = ("", "?", "undef", "-", "inf")
@@ -83,7 +85,14 @@ def read_csynth_xml(path: Path) -> HlsReport:
     parser.buffer_text = True
     try:
         with path.open("rb") as file:
-            parser.ParseFile(file)
+            fed = 0
+            while piece := file.read(_PIECE):
+                parser.Parse(piece)
+                fed += len(piece)
+                # A tag or comment is kept until it ends; text is not.
+                if fed - max(parser.CurrentByteIndex, 0) > BLOCK:
+                    fail("a piece of XML of over 1 MiB", "the csynth report of HLS")
+            parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise ReportError(
             f"not complete XML: {expat.ErrorString(error.code)}",

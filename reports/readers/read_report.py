@@ -18,6 +18,9 @@ from reports.readers.vivado_timing import read_timing
 from reports.readers.vivado_utilization import read_utilization
 from reports.utilization import Scope
 
+#: In one file, so that memory is bounded.
+_MOST_REPORTS = 1000
+
 
 def read_report(path: str | Path, scope: Scope = Scope.WITH_SHELL) -> list[Report]:
     """Every report in the file, in order: several text reports in a row are read one by one.
@@ -52,6 +55,8 @@ def read_report(path: str | Path, scope: Scope = Scope.WITH_SHELL) -> list[Repor
             else:
                 report, following = read_accelerator(header, lines)
         reports.append(report)
+        if len(reports) > _MOST_REPORTS:
+            raise ReportError(f"over {_MOST_REPORTS} reports in one file", where=where)
     if not reports:
         raise ReportError(
             "not a report that can be read",

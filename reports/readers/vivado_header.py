@@ -22,6 +22,7 @@ _STAGES = {
     "placed": Stage.PLACED,
     "physopt postplace": Stage.PLACED,
     "fully routed": Stage.PLACED,
+    "partially routed": Stage.PLACED,
     "routed": Stage.PLACED,
     "physopt postroute": Stage.PLACED,
 }

@@ -9,8 +9,8 @@ from pathlib import Path
 from dse.errors import ReportError
 from reports.readers.report_lines import Numbered
 
-#: Rows kept of one table; more is not a report (a large design has some ten thousand instances).
-MOST_ROWS = 200_000
+#: Rows kept of one table, so that memory is bounded.
+MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,12 @@ def read_table(
             raise _damaged(line, last, where)
         rows.append((last, cells))
         if len(rows) > MOST_ROWS:
-            raise ReportError(f"a table of over {MOST_ROWS} rows", where=where, line=last)
+            raise ReportError(
+                f"a table of over {MOST_ROWS} rows",
+                where=where,
+                line=last,
+                expected="fewer, as -hierarchical_depth gives",
+            )
     raise ReportError(
         "the file ends within a table", where=where, line=last, expected="its closing rule"
     )

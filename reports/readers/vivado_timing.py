@@ -31,6 +31,20 @@ _UNKNOWN = ("NA", "N/A", "inf", "")
 _ROUNDING = 0.0005 + 1e-6
 
 
+class _ByClock:
+    """One column of the tables by clock: how many values, the least, and their sum."""
+
+    __slots__ = ("count", "least", "sum")
+
+    def __init__(self) -> None:
+        self.count, self.least, self.sum = 0, 0.0, 0.0
+
+    def add(self, value: float) -> None:
+        self.least = min(self.least, value) if self.count else value
+        self.count += 1
+        self.sum += value
+
+
 def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport, Numbered | None]:
     """The report behind ``header``, and the first line of the next report in the file, if any.
 
@@ -39,7 +53,7 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
     where = header.where
     summary: tuple[int, dict[str, float | None]] | None = None
     verdict: str | None = None
-    by_clock: dict[str, list[float]] = {name: [] for name in _COLUMNS}
+    by_clock = {name: _ByClock() for name in _COLUMNS}
     following: Numbered | None = None
     number = header.line
     for number, line in lines:
@@ -56,7 +70,7 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
                 for _, row in _slack_rows(lines, number, where):
                     for name, value in row.items():
                         if value is not None:
-                            by_clock[name].append(value)
+                            by_clock[name].add(value)
             elif is_start(line):
                 following = (number, line)
                 break
@@ -68,7 +82,7 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
     if summary is None:
         raise _incomplete(where, number)
     line_of, slacks = summary
-    if slacks[_COLUMNS[0]] is not None and not by_clock[_COLUMNS[0]]:
+    if slacks[_COLUMNS[0]] is not None and not by_clock[_COLUMNS[0]].count:
         raise ReportError(
             "no slacks by clock",
             where=where,
@@ -152,7 +166,7 @@ def _slack_rows(
 def _check(
     slacks: dict[str, float | None],
     verdict: str | None,
-    by_clock: dict[str, list[float]],
+    by_clock: dict[str, _ByClock],
     where: Path,
     line: int,
 ) -> None:
@@ -177,13 +191,13 @@ def _check(
         if verdict == _MET and slack < 0:
             raise _disagree(f"{slack_name} {slack} with {verdict!r}", where, line)
         slacks_of, totals_of = by_clock[slack_name], by_clock[total_name]
-        if slacks_of and abs(min(slacks_of) - slack) > _ROUNDING:
+        if slacks_of.count and abs(slacks_of.least - slack) > _ROUNDING:
             raise _disagree(
-                f"{slack_name} {slack} with {min(slacks_of)}, the worst of the clocks", where, line
+                f"{slack_name} {slack} with {slacks_of.least}, the worst of the clocks", where, line
             )
         # An endpoint may be counted under several clocks.
-        slop = _ROUNDING * (len(totals_of) + 1 if len(totals_of) > 1 else 1)
-        if totals_of and not sum(totals_of) - slop <= total <= min(totals_of) + slop:
+        slop = _ROUNDING * (totals_of.count + 1 if totals_of.count > 1 else 1)
+        if totals_of.count and not totals_of.sum - slop <= total <= totals_of.least + slop:
             raise _disagree(f"{total_name} {total} with those of the clocks", where, line)
 
 
