@@ -85,10 +85,11 @@ Layer = ConvLayer | DenseLayer | MaxPoolLayer
 
 @dataclass(frozen=True, eq=False)
 class ClassScores:
-    """What makes class scores of the last accumulators: ``scale * accumulator + offset``.
+    """What makes class scores of the last integers: ``scale * integer + offset``.
 
     Networks trained in floating point end in such a scale per class; it never changes the integers,
-    only which of them counts as the largest. Shapes (classes,), float64.
+    only which of them counts as the largest. Shapes (classes,), float64: the last axis of the
+    network's result.
     """
 
     scale: NDArray[np.float64]
@@ -119,6 +120,7 @@ class Network:
         object.__setattr__(self, "shapes", tuple(self._checked_shapes()))
         if self.pixel_table is not None:
             self._check_pixel_table(self.pixel_table)
+        self._check_classes()
 
     # -- what the layers are --------------------------------------------------------------------
 
@@ -245,7 +247,7 @@ class Network:
         return table[np.arange(channels), pixels].astype(np.int32)
 
     def scores(self, logits: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Class scores of logits of shape (images, classes)."""
+        """Class scores, float64, of the network's results, both (images, *output_shape)."""
         if self.class_scores is None:
             return logits.astype(np.float64)
         return logits * self.class_scores.scale + self.class_scores.offset
@@ -343,6 +345,23 @@ class Network:
         if (np.diff(layer.thresholds, axis=1) < 0).any():
             channel = int(np.argwhere(np.diff(layer.thresholds, axis=1) < 0)[0, 0])
             raise NetworkError(f"thresholds of {label}, channel {channel}, are not ascending")
+
+    def _check_classes(self) -> None:
+        outputs = self.output_shape[-1]
+        if len(self.class_names) not in (0, outputs):
+            raise NetworkError(
+                f"{self.name} has {len(self.class_names)} class names for {outputs} outputs",
+                expected=f"{outputs}, or none",
+            )
+        if self.class_scores is None:
+            return
+        for what in ("scale", "offset"):
+            shape = getattr(self.class_scores, what).shape
+            if shape != (outputs,):
+                raise NetworkError(
+                    f"the {what} of the class scores of {self.name} has shape {shape}",
+                    expected=f"({outputs},), one for each output",
+                )
 
     def _check_pixel_table(self, table: NDArray[np.int64]) -> None:
         if table.shape not in ((1, 256), (self.input_shape[-1], 256)):

@@ -23,7 +23,9 @@ def random_weights(
 ) -> np.ndarray:
     """Weights drawn evenly from every value of ``weight_type``."""
     values = np.arange(weight_type.minimum, weight_type.maximum + 1, weight_type.step)
-    return generator.choice(values, size=shape).astype(np.int8)
+    return generator.choice(values, size=shape).astype(
+        np.int8 if weight_type.bits <= 8 else np.int16
+    )
 
 
 def random_thresholds(

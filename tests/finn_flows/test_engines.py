@@ -34,7 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
         "layers": ("conv256", "conv8", "dense64", "dense4"),
         "input_shape": (7, 7, 3),
     },
-    "W16A16, wide layers of each kind": {
+    "W14A6, wide fully connected layers": {
         "weight_type": IntegerType.signed(14),
         "activation": IntegerType.signed(6),
         "layers": ("conv8", "conv64", "dense300", "dense4"),
