@@ -96,15 +96,18 @@ def cut_tensor(network: Network, cut: Cut) -> CutTensor:
 def split_network(network: Network, cut: Cut) -> tuple[Network, Network]:
     """The two parts. ``second(unpack(pack(first(x)))) == network(x)`` for every x, proved by tests.
 
-    The second part of the last cut has no layers and passes its input on.
+    Class names and scores belong to the part whose result is the whole network's. The second part
+    of the last cut has no layers and passes its input on; there, both parts have them.
     """
     position = cut_position(network, cut)
     tensor = cut_tensor(network, cut)
+    is_whole = position == len(network.layers)
     first = replace(
         network,
         name=f"{network.name}-{_slug(cut)}-first",
         layers=network.layers[:position],
-        class_scores=None,
+        class_names=network.class_names if is_whole else (),
+        class_scores=network.class_scores if is_whole else None,
     )
     second = replace(
         network,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dse.errors import CutError
+from dse.errors import CutError, NetworkError
 from finn_flows.cut import Cut, cut_tensor, legal_cuts, normal_cut, split_network
 from finn_flows.integer_reference import run_integers
 from finn_flows.integer_type import IntegerType
+from finn_flows.network import ClassScores
 from tests.random_networks import random_cnv, random_input, random_network
 
 CNV = random_cnv(0)
@@ -113,5 +117,30 @@ def test_pools_in_a_row_have_names_of_their_own() -> None:
     network = random_network(0, input_shape=(24, 24, 1), layers=layers)
     labels = [network.label(position) for position in range(len(network.layers))]
     assert labels == ["conv0", "pool0", "pool0_2", "conv1", "pool1", "dense2"]
-    first, second = split_network(network, Cut(0, "after"))
+    _, second = split_network(network, Cut(0, "after"))
     assert [second.label(position) for position in range(2)] == labels[1:3]
+
+
+def test_only_the_part_that_gives_the_classes_has_their_names_and_scores() -> None:
+    names = tuple("abcde")
+    scores = ClassScores(np.full(5, 0.5), np.arange(5.0))
+    network = replace(random_network(2), class_names=names, class_scores=scores)
+    first, second = split_network(network, Cut(1))
+    assert (first.class_names, first.class_scores) == ((), None)
+    assert (second.class_names, second.class_scores) == (names, scores)
+    first, second = split_network(network, Cut(4))
+    assert first.sha256 == network.sha256
+    assert first.class_names == second.class_names == names
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"class_names": tuple("abcd")}, "4 class names for 5 outputs; expected 5, or none"),
+        ({"class_scores": ClassScores(np.ones(4), np.zeros(4))}, r"scale .* shape \(4,\)"),
+        ({"class_scores": ClassScores(np.ones(5), np.zeros((1, 5)))}, r"offset .* shape \(1, 5\)"),
+    ],
+)
+def test_names_and_scores_are_one_for_each_output(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(NetworkError, match=words):
+        replace(random_network(2), **changes)
