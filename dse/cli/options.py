@@ -65,7 +65,8 @@ def network_options(command: Command) -> Command:
         click.option(
             "--weights",
             metavar="SPEC",
-            help="digits (the default), bnn-pynq:DIR, brevitas:FILE.pth or FILE.npz.",
+            help="digits (the default), bnn-pynq:DIR, brevitas:FILE.pth, "
+            "brevitas:ARCHITECTURE:FILE.pth or FILE.npz.",
         ),
         click.option(
             "--model",

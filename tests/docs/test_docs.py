@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click import Context
+
 import dse
-from dse.cli import COMMANDS
+from dse.cli import COMMANDS, main
+from finn_flows.weights import FORMS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +40,15 @@ def test_every_command_is_in_the_readme() -> None:
     readme = (PROJECT / "README.md").read_text()
     for name in COMMANDS:
         assert f"dse {name}" in readme, name
+
+
+def test_every_form_of_weights_is_in_the_readme_and_in_the_help() -> None:
+    options = main.get_command(Context(main), "sweep").params
+    (help_text,) = [option.help for option in options if option.name == "weights"]
+    readme = (PROJECT / "README.md").read_text()
+    for form in FORMS:
+        assert form.replace("DIRECTORY", "DIR") in readme, form
+        assert form.replace("DIRECTORY", "DIR") in help_text, form
 
 
 def test_every_file_that_a_page_links_to_is_there() -> None:
