@@ -61,7 +61,7 @@ def _onnx_engine(whole: Network, cut: Cut | None, second: bool) -> Engine:
 
 
 def _finn_engine(whole: Network, cut: Cut | None, second: bool) -> Engine:
-    from finn_flows.finn_execution import FinnNetwork
+    from finn_flows.finn_network import FinnNetwork
 
     return FinnNetwork(whole, cut, second=second)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dse.errors import NetworkError
+from dse.errors import BuildError, DseError, NetworkError
 from finn_flows.cut import Cut, cut_position
 from finn_flows.dataflow import (
     COMPUTE,
@@ -16,6 +16,7 @@ from finn_flows.dataflow import (
     streamline,
 )
 from finn_flows.finn_graph import build_finn_graph
+from finn_flows.finn_limits import check_buildable, check_computes
 from finn_flows.graph_cut import cut_graph, graph_between
 from finn_flows.network import ConvLayer, DenseLayer, MaxPoolLayer, Network
 
@@ -31,13 +32,15 @@ class HardwareNetwork:
     """A whole network as FINN's hardware layers, ready to be cut.
 
     Converting takes seconds and depends on the network alone, so :func:`hardware_network` keeps the
-    last few. ``model`` is executable by qonnx; ``streamlined`` is the step before it.
+    last few. ``model`` is executable by qonnx; ``streamlined`` is the step before it. Raises
+    BuildError for a network that FINN cannot convert, or converts into something else.
     """
 
     def __init__(self, network: Network) -> None:
+        check_buildable(network)
         self.network = network
-        self.streamlined: ModelWrapper = streamline(build_finn_graph(network))
-        self.model: ModelWrapper = convert_to_hardware_layers(self.streamlined)
+        self.streamlined, self.model = _convert(network)
+        check_computes(self.model, network)
         self._position_of = dict(
             zip(
                 (node.output[0] for node in self.model.graph.node),
@@ -97,6 +100,19 @@ def hardware_network(network: Network) -> HardwareNetwork:
 
 _KEPT = 4
 _CONVERTED: dict[str, HardwareNetwork] = {}
+
+
+def _convert(network: Network) -> tuple[ModelWrapper, ModelWrapper]:
+    try:
+        streamlined = streamline(build_finn_graph(network))
+        return streamlined, convert_to_hardware_layers(streamlined)
+    except DseError:
+        raise
+    except Exception as error:  # FINN and qonnx raise whatever they meet, AssertionError included
+        message = str(error) or "without a message"
+        raise BuildError(
+            f"FINN cannot convert {network.name}: {type(error).__name__}: {message}"
+        ) from error
 
 
 def _node_positions(network: Network, model: ModelWrapper) -> list[int]:

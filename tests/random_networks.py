@@ -15,6 +15,9 @@ from finn_flows.network import (
     accumulator_range_per_channel,
 )
 
+#: Convolutions with a group per channel -> outputs per group.
+_GROUPED = {"depthwise": 1, "multiplier": 2}
+
 TERNARY = IntegerType.signed(2, narrow=True)
 
 
@@ -56,7 +59,8 @@ def random_network(
 ) -> Network:
     """A chain such as ``("conv16", "pool", "dense10")``; its last layer has no thresholds.
 
-    ``depthwise`` is a convolution with as many groups as channels.
+    ``depthwise`` is a convolution with as many groups as channels, ``multiplier`` one with two
+    outputs for each.
     """
     generator = np.random.default_rng(seed)
     input_type = input_type or IntegerType.signed(8)
@@ -66,13 +70,13 @@ def random_network(
         if what == "pool":
             built.append(MaxPoolLayer())
         else:
-            conv = what.startswith("conv") or what == "depthwise"
+            conv = what.startswith("conv") or what in _GROUPED
+            groups = shape[-1] if what in _GROUPED else 1
             channels = (
-                shape[-1]
-                if what == "depthwise"
-                else int(what.removeprefix("conv" if conv else "dense"))
+                groups * _GROUPED[what]
+                if what in _GROUPED
+                else int(what.removeprefix("conv").removeprefix("dense"))
             )
-            groups = shape[-1] if what == "depthwise" else 1
             weight_shape = (
                 (channels, *kernel, shape[-1] // groups)
                 if conv

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dse.errors import InputError
+from dse.errors import BuildError, InputError
 from dse.inference import load_engine
 from finn_flows.cut import legal_cuts
+from finn_flows.finn_graph import build_finn_graph
 from finn_flows.integer_type import IntegerType
 from finn_flows.network import Network
 from tests.random_networks import random_input, random_network
@@ -84,3 +85,34 @@ def test_every_engine_equals_the_reference_at_every_cut(network: Network, engine
 def test_an_unknown_engine_lists_the_known() -> None:
     with pytest.raises(InputError, match="choose from onnx, integer, finn"):
         load_engine("gpu", random_network(0))
+
+
+@pytest.mark.parametrize(
+    ("layers", "kinds", "message"),
+    [
+        (("conv8", "depthwise", "dense4"), (BIPOLAR, BIPOLAR), "conv1: FINN builds no depthwise"),
+        (("multiplier", "dense4"), None, "conv0: a depthwise convolution from 3 to 6 channels"),
+    ],
+)
+def test_what_finn_cannot_build_is_refused_with_the_layer(
+    layers: tuple[str, ...], kinds: tuple[IntegerType, IntegerType] | None, message: str
+) -> None:
+    """Rather than counting a circuit that is not the network; the other engines compute it."""
+    weight_type, activation = kinds or (IntegerType.signed(2, narrow=True),) * 2
+    network = random_network(3, layers=layers, weight_type=weight_type, activation=activation)
+    images = random_input(1, network, 3)
+    expected = load_engine("integer", network).run(images)
+    assert (load_engine("onnx", network).run(images) == expected).all()
+    with pytest.raises(BuildError, match=message):
+        load_engine("finn", network)
+
+
+def test_a_graph_that_does_not_compute_the_network_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, other = random_network(101), random_network(102)
+    monkeypatch.setattr(
+        "finn_flows.hardware_network.build_finn_graph", lambda _: build_finn_graph(other)
+    )
+    with pytest.raises(BuildError, match="does not compute"):
+        load_engine("finn", network)
