@@ -93,7 +93,7 @@ def test_help_lists_every_command_at_once() -> None:
 def test_help_loads_nothing_heavy() -> None:
     loaded = loaded_modules("--help", cwd=PROJECT)
     assert not loaded & {*HEAVY, "numpy", "pydantic", "rich", "finn_flows", "reports"}
-    for command in ("sweep", "table"):
+    for command in ("sweep", "table", "train"):
         assert not loaded_modules(command, "--help", cwd=PROJECT) & {*HEAVY, "numpy", "pydantic"}
 
 
