@@ -25,7 +25,7 @@ class ImportTarget:
     """What the imported records have in common with the sweep they go beside.
 
     ``bytes_per_image`` by split and pool: every cut there is. Reports say neither clock, folding
-    nor network; the user's runs are taken to be of these.
+    nor network; the user's runs are taken to be of these. The last two are as in a sweep record.
     """
 
     network: str
@@ -34,6 +34,8 @@ class ImportTarget:
     clock_mhz: float
     folding: str
     bytes_per_image: Mapping[tuple[int, str], int | None]
+    published_design: str | None = None
+    published_folding: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,8 @@ def _record(run: _Found, target: ImportTarget) -> SweepRecord:
         folding=target.folding,
         bytes_per_image=size,
         utilization=used,
+        published_design=target.published_design,
+        published_folding=target.published_folding,
     )
 
 

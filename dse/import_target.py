@@ -24,7 +24,7 @@ def import_target(
 ) -> ImportTarget:
     """That of the sweep in ``out``; where there is none, or a network is named, of the network.
 
-    ``weights``, ``model``, ``clock_mhz``, ``folding`` (a name): None if not given. Raises
+    ``weights``, ``model``, ``clock_mhz``, ``folding`` (as for a sweep): None if not given. Raises
     InputError if they contradict a sweep in ``out``, or that has several configurations.
     """
     from dse.sweep_file import SWEEP_FILE, read_own_records
@@ -71,6 +71,8 @@ def _of_sweep(records: list[SweepRecord], out: Path) -> ImportTarget:
             for record in records
             if record.split is not None and record.pool is not None
         },
+        records[0].published_design,
+        records[0].published_folding,
     )
 
 
@@ -81,19 +83,22 @@ def _of_network(
     clock_mhz: float | None,
     folding: str | None,
 ) -> ImportTarget:
+    from dse.design_point import published_as
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
     from finn_flows.weights import load_weights
 
     loaded = load_weights(weights, model)
     network = loaded.network
+    chosen = choose_folding(folding, network, loaded.folding)
     return ImportTarget(
         network.name,
         network.sha256,
         choose_device(device, None),
         100.0 if clock_mhz is None else clock_mhz,
-        folding or choose_folding(None, network, loaded.folding).name,
+        chosen.name,
         _cuts(network),
+        **published_as(network, chosen),
     )
 
 

@@ -20,7 +20,13 @@ STAMP_FILE = "report.json"
 FORMAT = "split-dse/report-stamp"
 
 #: Temporary names of atomic_write for what a sweep writes into its folder.
-_TEMPORARY = (".sweep.json.*.tmp", ".report.*.tmp", ".table1.*.tmp", ".fig4*.tmp")
+_TEMPORARY = (
+    ".sweep.json.*.tmp",
+    ".imported.json.*.tmp",
+    ".report.*.tmp",
+    ".table1.*.tmp",
+    ".fig4*.tmp",
+)
 
 #: What draws and writes besides the package ``reports`` itself; our own version is printed.
 _LIBRARIES = ("split-dse", "jinja2", "matplotlib", "numpy", "pandas")

@@ -32,7 +32,7 @@ _SCOPES = ("with shell", "out-of-context")
 @network_options
 @click.option("--device", metavar="PART", help="With --import, where nothing is swept yet.")
 @click.option("--clock", "clock_mhz", type=Clock(), help="MHz; likewise. [default: 100]")
-@click.option("--folding", metavar="NAME", help="Likewise. [default: published]")
+@click.option("--folding", metavar="published|auto|FILE", help="Likewise. [default: published]")
 @click.option(
     "--scope",
     type=click.Choice(_SCOPES),

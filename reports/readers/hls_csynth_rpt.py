@@ -13,7 +13,7 @@ from reports.readers.records import HlsReport
 from reports.readers.report_lines import Numbered
 from reports.readers.report_start import HLS_TITLE, is_start
 
-_VERSION = re.compile(r"([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)\b.*")
+_VERSION = re.compile(r"([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)(?![0-9]).*")
 _CLOCK = re.compile(r"([0-9]+\.[0-9]+)\s*(ns)?")
 _UNKNOWN = ("?", "-", "undef", "inf", "")
 _MOST_FIELDS = 40

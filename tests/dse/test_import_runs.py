@@ -29,6 +29,8 @@ TARGET = ImportTarget(
     SWEPT[0].clock_mhz,
     SWEPT[0].folding,
     {(r.split, r.pool): r.bytes_per_image for r in SWEPT if r.split is not None and r.pool},
+    SWEPT[0].published_design,
+    SWEPT[0].published_folding,
 )
 
 
@@ -211,6 +213,7 @@ def test_import_where_nothing_was_swept(runs: Path, tmp_path: Path) -> None:
     shown = dse("table", "--out", out)
     assert shown.exit_code == 0
     assert "CnvW2A2" in shown.output
+    assert "paper" in shown.output
 
 
 def test_the_file_is_read_back_as_written(runs: Path, tmp_path: Path) -> None:

@@ -106,6 +106,20 @@ def test_scope_is_what_the_caller_says(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("printed", "version"),
+    [
+        ("Vivado v.2019.1_AR72614 (lin64) Build 1", "2019.1"),
+        ("Vivado v.2020.1.1 (win64) Build 2", "2020.1.1"),
+        ("Vivado v.2013.4 (lin64) Build 353583 Mon Dec 9", "2013.4"),
+        ("Vivado v2012.2 (64-bit)", "2012.2"),
+    ],
+)
+def test_versions(folder: Path, printed: str, version: str) -> None:
+    text = texts.flat().replace(texts.head("2018.3", "", "", None)["Tool Version"], printed)
+    assert read_one(text, folder).provenance.tool_version == version
+
+
+@pytest.mark.parametrize(
     ("dsp", "uram", "percentages"),
     list(product(["DSP48 Blocks", "DSP Blocks"], [True, False], [True, False])),
 )
