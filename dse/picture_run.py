@@ -10,7 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.classify import Classified, classify, load_pictures, load_test_digits
+from dse.classify import (
+    Classified,
+    check_classifies,
+    classify,
+    load_pictures,
+    load_test_digits,
+)
 from dse.inference import SplitEngine, load_engine
 from finn_flows.cut import Cut
 from finn_flows.weights import LoadedNetwork
@@ -59,6 +65,7 @@ def run_pictures(
 ) -> Run:
     """Run picture files, pixels (images, *input_shape) or the held-out digits; see ``dse.run``."""
     network = loaded.network
+    check_classifies(network)  # before anything is read or built
     chosen = load_engine(engine, network, cut)
     labels = None
     if isinstance(pictures, np.ndarray):

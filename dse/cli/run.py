@@ -113,7 +113,8 @@ def _print(found: Run, digits: bool) -> None:
         )
     elif digits:
         click.echo(
-            f"{len(found.images)} digits run; this network's classes are others: no accuracy"
+            f"{len(found.images)} digits run; this network tells {len(found.images[0].logits)} "
+            "classes that are not the digits: no accuracy"
         )
     else:
         for image in found.images:

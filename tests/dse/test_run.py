@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,15 @@ import pytest
 from PIL import Image
 
 from dse.errors import NetworkFileError
+from finn_flows.cut import Cut, split_network
+from finn_flows.integer_reference import run_integers
+from finn_flows.network import ClassScores, Network
+from finn_flows.network_file import save_network
 from finn_flows.standard_onnx import export_standard_onnx
 from finn_flows.weights import load_weights
 from tests.dse.test_cli import error_line, invoke
 from tests.finn_flows.test_graph_cut import residual_model
+from tests.random_networks import random_input, random_network
 
 #: Logits of deer.jpg recorded on a PYNQ-Z1 (project design, section 5), in class order.
 GOLDEN = [-24, -34, -21, -13, 244, 4, -7, -20, -27, -13]
@@ -196,3 +203,81 @@ def test_damaged_parameters_are_refused_with_the_file_named(
     with pytest.raises(NetworkFileError, match=name):
         load_weights(f"bnn-pynq:{copy}")
     assert name in error_line(invoke("run", "--digits", "--weights", f"bnn-pynq:{copy}"))
+
+
+def _of_pictures(network: Network, **changes: Any) -> Network:
+    table = np.arange(-128, 128)[None]
+    return replace(network, pixel_table=table, **changes)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[Network], str]:
+    def save(network: Network) -> str:
+        path = tmp_path / f"{network.name}.npz"
+        save_network(network, path)
+        return str(path)
+
+    return save
+
+
+def test_a_network_that_gives_a_map_has_no_classes(
+    picture: str, saved: Callable[[Network], str]
+) -> None:
+    network = random_network(3, input_shape=(10, 10, 3), layers=("conv4", "conv5"))
+    scores = ClassScores(np.linspace(0.1, 0.5, 5), np.arange(5.0))
+    for scored in (None, scores):
+        weights = saved(_of_pictures(network, class_scores=scored))
+        line = error_line(invoke("run", "--weights", weights, picture))
+        assert line.startswith("random gives a map of 6x6x5, not classes; expected a whole network")
+    whole = _of_pictures(network, class_scores=scores)
+    result = run_integers(network, random_input(1, network, 4))
+    expected = result.reshape(-1, 5) * scores.scale + scores.offset
+    np.testing.assert_array_equal(whole.scores(result).reshape(-1, 5), expected)
+
+
+def test_a_map_of_one_pixel_gives_classes(picture: str, saved: Callable[[Network], str]) -> None:
+    network = random_network(4, input_shape=(5, 5, 3), layers=("conv4", "conv6"))
+    scores = ClassScores(np.linspace(-0.3, 0.2, 6), np.linspace(1, 2, 6))
+    data = run_json("--weights", saved(_of_pictures(network, class_scores=scores)), picture)
+    assert len(data["logits"]) == 6
+    expected = np.array(data["logits"]) * scores.scale + scores.offset
+    np.testing.assert_array_equal(data["scores"], expected)
+    assert data["class_index"] == int(expected.argmax())
+
+
+def test_the_parts_of_a_network_are_refused_in_one_line(
+    picture: str, saved: Callable[[Network], str]
+) -> None:
+    network = load_weights().network
+    for layer, words in (
+        (1, "first gives a map of 14x14x64, not classes"),
+        (6, "first gives 512 activations without class names or scores: it is the first part"),
+    ):
+        first, second = split_network(network, Cut(layer))
+        for pictures in (picture, "--digits"):
+            assert words in error_line(invoke("run", "--weights", saved(first), pictures))
+            line = error_line(invoke("run", "--weights", saved(second), pictures))
+            assert f"-second takes a tensor of {'14x14x64' if layer == 1 else '512'}, not" in line
+    whole, _ = split_network(network, Cut(8))
+    assert run_json("--weights", saved(whole), "--digits", "--images", "20")["labelled"] == 20
+
+
+def test_ten_classes_without_names_are_taken_for_the_digits(
+    saved: Callable[[Network], str],
+) -> None:
+    named = load_weights().network
+    unnamed = replace(named, name="unnamed", class_names=())
+    expected = run_json("--digits", "--images", "60")
+    data = run_json("--weights", saved(unnamed), "--digits", "--images", "60")
+    assert (data["accuracy"], data["labelled"]) == (expected["accuracy"], 60)
+    assert data["accuracy"] > 0.9
+    assert data["classes"] == []
+
+
+def test_a_network_of_other_classes_says_so(saved: Callable[[Network], str]) -> None:
+    layers = ("conv4", "dense7")
+    network = _of_pictures(random_network(5, input_shape=(32, 32, 3), layers=layers))
+    result = invoke("run", "--weights", saved(network), "--digits", "--images", "2")
+    assert result.stdout.splitlines()[-1] == (
+        "2 digits run; this network tells 7 classes that are not the digits: no accuracy"
+    )
