@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dse.api import cut, load, open_sweep, run, sweep, table
+    from dse.api import choose, cut, load, open_sweep, run, sweep, table
     from dse.errors import DseError
 
-__all__ = ["DseError", "cut", "load", "open_sweep", "run", "sweep", "table"]
+__all__ = ["DseError", "choose", "cut", "load", "open_sweep", "run", "sweep", "table"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,11 +8,9 @@ Every error a caller can cause is a :class:`dse.DseError` with a one-line messag
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from finn_flows.weights import LoadedNetwork, load_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +19,10 @@ if TYPE_CHECKING:
 
     from dse.cut_parts import CutParts
     from dse.picture_run import Run
+    from dse.split_choice import Choice
     from dse.sweep_driver import Progress
     from dse.swept import Sweep
+    from finn_flows.weights import LoadedNetwork
 
 DEFAULT_OUT = Path("build/sweep")
 
@@ -34,6 +34,8 @@ def load(weights: str | None = None, *, model: str | Path | None = None) -> Load
     ``brevitas:FILE.pth``, ``brevitas:ARCHITECTURE:FILE.pth`` or ``FILE.npz``; ``model``: a QONNX
     file in its place. Raises InputError for another form, NetworkFileError for a damaged file.
     """
+    from finn_flows.weights import load_weights
+
     return load_weights(weights, None if model is None else Path(model))
 
 
@@ -63,6 +65,7 @@ def sweep(
     A point that cannot be built is a record with an error, and the others are not affected. Raises
     a DseError for an argument that is not valid or a store that cannot be used.
     """
+    from dse.clock_range import check_clock
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
     from dse.progress import SilentProgress
@@ -70,7 +73,8 @@ def sweep(
     from dse.sweep_run import run_sweep
     from finn_flows.backends import load_backend
 
-    loaded = network if isinstance(network, LoadedNetwork) else load(network)
+    check_clock(clock_mhz)
+    loaded = _loaded(network)
     chosen_device = choose_device(device, board)
     chosen_backends = [load_backend(name) for name in backends]
     points = design_points(
@@ -111,6 +115,40 @@ def table(
     return found.table(values, part, pool)
 
 
+def choose(
+    sweep: Sweep | str | Path = DEFAULT_OUT,
+    by: str = "traffic",
+    *,
+    source: str | None = None,
+    pool: Literal["before", "after", "both"] = "both",
+    reserve: Mapping[str, float] | None = None,
+    regions: Sequence[str] = (),
+) -> Choice:
+    """Where to cut, and why nowhere else, from a sweep or its folder.
+
+    ``by``: ``traffic`` (fewest bytes over the link), ``balance`` (most even use of both boards),
+    ``throughput``, or a resource such as ``bram`` (least at its fuller board); docs/choosing.md
+    says how each judges. ``source``: whose numbers; None takes the best that the table has.
+    ``reserve``: counts by resource that each board keeps for its shell. ``regions``: what else
+    might go onto the boards, such as ``"filter:lut=8000,bram=20"`` or a TOML file.
+
+    Raises InputError for an unknown rule or source, a rule about what the source does not count,
+    or where no cut fits.
+    """
+    from dse.resource_counts import parse_regions
+    from dse.split_choice import choose_split
+
+    found = open_sweep(sweep) if isinstance(sweep, (str, Path)) else sweep
+    return choose_split(
+        found.records,
+        by,
+        source=source,
+        pool=pool,
+        reserve=reserve,
+        regions=parse_regions(regions),
+    )
+
+
 def cut(
     network: LoadedNetwork | str | None, layer: int, pool: Literal["before", "after"] = "before"
 ) -> CutParts:
@@ -118,7 +156,7 @@ def cut(
     from dse.cut_parts import cut_parts
     from finn_flows.cut import Cut
 
-    loaded = network if isinstance(network, LoadedNetwork) else load(network)
+    loaded = _loaded(network)
     return cut_parts(loaded.network, Cut(layer, pool))
 
 
@@ -138,9 +176,16 @@ def run(
     ``finn``. With ``split`` every image goes through the unsplit network, too, and the result says
     whether a single logit differs. Raises PictureError, CutError or InputError.
     """
+    from dse.cut_choice import choose_cut
+    from dse.errors import InputError
     from dse.picture_run import run_pictures
-    from finn_flows.cut import Cut
 
-    loaded = network if isinstance(network, LoadedNetwork) else load(network)
-    chosen = None if split is None else Cut(split, pool)
+    chosen = choose_cut(split, pool)
+    if images is not None and not (isinstance(pictures, str) and pictures == "digits"):
+        raise InputError("images limits the held-out digits, but other pictures are given")
+    loaded = _loaded(network)
     return run_pictures(loaded, pictures, chosen, engine, images)
+
+
+def _loaded(network: LoadedNetwork | str | None) -> LoadedNetwork:
+    return load(network) if network is None or isinstance(network, str) else network

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dse.sweep_driver import PointResult, PointState
 from reports.drawing import Drawing
 from reports.sweep_record import PartName, SweepRecord
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from dse.sweep_driver import PointResult
     from reports.table import SplitTable
 
 
@@ -34,7 +34,7 @@ class Sweep:
     @property
     def failed(self) -> list[PointResult]:
         """The points of this run that could not be built."""
-        return [result for result in self.results if result.state is PointState.FAILED]
+        return [result for result in self.results if result.record.error is not None]
 
     @property
     def split_table(self) -> SplitTable:

@@ -70,15 +70,11 @@ def choose(
 
     Says why each other cut was not chosen, and what stays free on each board. Both parts must fit.
     """
-    from dse.resource_counts import parse_counts, parse_regions
-    from dse.split_choice import choose_split
-    from dse.sweep_file import read_sweep_file
+    import dse
+    from dse.resource_counts import parse_counts
 
     reserved = None if reserve is None else parse_counts(reserve)
-    wanted = parse_regions(regions)
-    choice = choose_split(
-        read_sweep_file(out), by, source=source, pool=pool, reserve=reserved, regions=wanted
-    )
+    choice = dse.choose(out, by, source=source, pool=pool, reserve=reserved, regions=regions)
     if as_json:
         click.echo(json.dumps(choice_as_data(choice), indent=1))
         return

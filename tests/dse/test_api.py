@@ -77,6 +77,16 @@ def test_an_opened_sweep_has_the_same_records(sweep: object) -> None:
     assert dse.table(sweep.out).equals(dse.table(opened))
 
 
+def test_choose_reads_a_sweep_or_its_folder(sweep: object) -> None:
+    from dse.swept import Sweep
+
+    assert isinstance(sweep, Sweep)
+    choice = dse.choose(sweep, by="traffic", regions=["small:lut=100"])
+    assert choice.split == 5
+    assert {(one.split, one.pool) for one in choice.rejected} == {(3, "before"), (3, "after")}
+    assert dse.choose(sweep.out, by="traffic", regions=["small:lut=100"]) == choice
+
+
 def test_cut_and_run() -> None:
     parts = dse.cut("digits", 5)
     assert parts.bytes_per_image == 64
@@ -110,5 +120,13 @@ def test_mistakes_are_dse_errors(tmp_path: Path) -> None:
         dse.table(tmp_path)
     with pytest.raises(dse.DseError, match="choose from digits"):
         dse.load("imagenet")
+    with pytest.raises(dse.DseError, match="unknown weights ''"):
+        dse.load("")
+    with pytest.raises(InputError, match=r"a clock of 1e\+29 MHz; expected 0.001 to 10000 MHz"):
+        dse.sweep(clock_mhz=1e29, out=tmp_path)
+    with pytest.raises(InputError, match="images limits the held-out digits"):
+        dse.run(None, ["picture.png"], images=3)
+    with pytest.raises(CutError, match="there is no cut"):
+        dse.run(None, "digits", pool="after")
     with pytest.raises(AttributeError, match="no attribute 'sweeep'"):
         getattr(dse, "sweeep")  # noqa: B009 - mypy knows there is none
