@@ -247,7 +247,7 @@ class Network:
         return table[np.arange(channels), pixels].astype(np.int32)
 
     def scores(self, logits: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Class scores, float64, of the network's results, both (images, *output_shape)."""
+        """Class scores, float64, of the network's results, both ``(images, *output_shape)``."""
         if self.class_scores is None:
             return logits.astype(np.float64)
         return logits * self.class_scores.scale + self.class_scores.offset
