@@ -33,8 +33,9 @@ class LoadedNetwork:
 def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNetwork:
     """The network a user asked for: ``spec`` is one of :data:`FORMS` (default ``digits``).
 
-    ``model`` is a QONNX file instead. Raises InputError for an unknown form or for both at once,
-    NetworkFileError (naming the file) for a damaged or unsuitable file.
+    A path may hold colons: what is the name of a file is not cut. ``model`` is a QONNX file
+    instead. Raises InputError for an unknown form or for both at once, NetworkFileError (naming the
+    file) for a damaged or unsuitable file.
     """
     if model is not None:
         if spec is not None:
@@ -42,7 +43,8 @@ def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNe
         from finn_flows.qonnx_import import import_qonnx
 
         return LoadedNetwork(import_qonnx(model, model.stem), None, f"QONNX {model.name}")
-    kind, _, rest = (spec or "digits").partition(":")
+    spec = "digits" if spec is None else spec
+    kind, _, rest = spec.partition(":")
     if kind == "digits" and not rest:
         from finn_flows.network_file import load_network
 
@@ -56,11 +58,19 @@ def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNe
         from finn_flows.brevitas_model import load_brevitas_checkpoint
 
         architecture, colon, file = rest.partition(":")
-        path = Path(file if colon else rest)
-        network = load_brevitas_checkpoint(path, architecture if colon else None)
+        named = bool(colon) and not _is_file(rest)
+        path = Path(file if named else rest)
+        network = load_brevitas_checkpoint(path, architecture if named else None)
         return LoadedNetwork(network, None, f"Brevitas checkpoint {path.name}")
-    if not rest and kind.endswith(".npz"):
+    if spec.endswith(".npz") or _is_file(spec):
         from finn_flows.network_file import load_network
 
-        return LoadedNetwork(load_network(Path(kind)), None, f"network file {Path(kind).name}")
+        return LoadedNetwork(load_network(Path(spec)), None, f"network file {Path(spec).name}")
     raise InputError(f"unknown weights {spec!r}", choices=FORMS)
+
+
+def _is_file(spec: str) -> bool:
+    try:
+        return Path(spec).is_file()
+    except OSError:  # longer than a name may be
+        return False
