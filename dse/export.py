@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dse.atomic_write import atomic_write
 from dse.errors import InputError
+from dse.folding_choice import choose_folding
 from finn_flows.cut import Cut, split_network
 from finn_flows.folding import Folding, published_folding
 from finn_flows.network import Network
@@ -14,6 +15,9 @@ from finn_flows.split_manifest import make_manifest, write_manifest
 #: Forms that can hold a part of a network, with their file endings.
 PART_FORMS = {"onnx": ".onnx", "qonnx": ".onnx", "npz": ".npz"}
 
+#: The form whose memory layout a folding decides.
+FOLDED_FORM = "bnn-pynq"
+
 
 def export_network(network: Network, folding: Folding | None, form: str, path: Path) -> list[Path]:
     """Write ``network`` to ``path``; returns what was written.
@@ -21,7 +25,7 @@ def export_network(network: Network, folding: Folding | None, form: str, path: P
     ``folding`` decides the memory layout of ``bnn-pynq`` (the published one if None). Raises
     OutputError if ``path`` cannot be written, NetworkError if ``form`` cannot hold the network.
     """
-    if form == "bnn-pynq":
+    if form == FOLDED_FORM:
         from finn_flows.bnn_pynq import write_bnn_pynq
 
         write_bnn_pynq(network, folding or published_folding(network), path)
@@ -37,6 +41,18 @@ def export_network(network: Network, folding: Folding | None, form: str, path: P
     else:
         atomic_write(path, _model_bytes(network, form))
     return [path]
+
+
+def folding_of_files(network: Network, choice: str | None, own: Folding | None) -> Folding:
+    """The folding that decides the layout of BNN-PYNQ files; ``choice`` as for choose_folding.
+
+    What ``auto`` chooses is lowered to what the padded memories can have; a file's is taken as it
+    is. Raises as choose_folding does, NetworkError for a network that has no such files.
+    """
+    from finn_flows.bnn_pynq.write import fitting_folding
+
+    folding = choose_folding(choice, network, own)
+    return fitting_folding(network, folding) if folding.name.startswith("balanced-") else folding
 
 
 def export_split(network: Network, cut: Cut, form: str, directory: Path) -> list[Path]:

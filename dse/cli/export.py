@@ -8,7 +8,12 @@ from typing import Literal
 
 import click
 
-from dse.cli.options import json_option, network_options, single_cut_options
+from dse.cli.options import (
+    folding_option,
+    json_option,
+    network_options,
+    single_cut_options,
+)
 
 
 @click.command()
@@ -22,6 +27,7 @@ from dse.cli.options import json_option, network_options, single_cut_options
     help="Standard ONNX, QONNX, a Brevitas checkpoint, BNN-PYNQ parameters, our own file.",
 )
 @single_cut_options
+@folding_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -36,24 +42,31 @@ def export(
     form: str,
     split: int | None,
     pool: Literal["before", "after"],
+    folding: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
     """Write the network as QONNX or standard ONNX.
 
     With --split, --out becomes a folder with the two parts and split.json, the manifest by which
-    they know each other.
+    they know each other. --folding decides the memory layout of BNN-PYNQ parameters; no other
+    form has one.
     """
-    from dse.export import export_network, export_split
-    from finn_flows.cut import Cut, normal_cut
+    from dse.cut_choice import choose_cut
+    from dse.export import FOLDED_FORM, export_network, export_split, folding_of_files
+    from finn_flows.cut import normal_cut
     from finn_flows.weights import load_weights
 
+    cut = choose_cut(split, pool)
+    if folding is not None and form != FOLDED_FORM:
+        raise click.UsageError(f"--folding is for --format {FOLDED_FORM}; {form} has no folding")
     loaded = load_weights(weights, model)
-    if split is None:
-        written = export_network(loaded.network, loaded.folding, form, out)
+    if cut is not None:
+        written = export_split(loaded.network, normal_cut(loaded.network, cut), form, out)
     else:
-        cut = normal_cut(loaded.network, Cut(split, pool))
-        written = export_split(loaded.network, cut, form, out)
+        folded = form == FOLDED_FORM
+        chosen = folding_of_files(loaded.network, folding, loaded.folding) if folded else None
+        written = export_network(loaded.network, chosen, form, out)
     if as_json:
         data = {
             "network": loaded.network.name,

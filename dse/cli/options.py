@@ -6,7 +6,6 @@ nothing heavy: a command's ``--help`` reads this file too.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from dse.clock_range import LEAST_MHZ, MOST_MHZ
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,8 +54,11 @@ class Clock(click.ParamType[float]):
     ) -> float:
         match = _CLOCK.fullmatch(str(value).strip())
         megahertz = float(match[1]) if match else 0.0
-        if not 0 < megahertz < math.inf:
-            self.fail(f"{value!r} is not a frequency in MHz above 0, such as 100 or 142.8MHz")
+        if not LEAST_MHZ <= megahertz <= MOST_MHZ:
+            self.fail(
+                f"{str(value)[:40]!r} is not a frequency from {LEAST_MHZ:g} to {MOST_MHZ:g} MHz, "
+                "such as 100 or 142.8MHz"
+            )
         return megahertz
 
 
@@ -103,7 +107,7 @@ def cut_options(command: Command) -> Command:
 
 
 def single_cut_options(command: Command) -> Command:
-    """``split: int | None`` (None: do not cut); ``pool``: before or after."""
+    """``split: int | None`` (None: do not cut); ``pool``: before or after. For choose_cut."""
     return _add(
         command,
         click.option("--split", type=int, metavar="K", help="Cut after layer K."),
@@ -136,6 +140,14 @@ def hardware_options(command: Command) -> Command:
             show_default=True,
             help="Clock frequency in MHz.",
         ),
+        folding_option,
+    )
+
+
+def folding_option(command: Command) -> Command:
+    """``folding: str | None``: for choose_folding."""
+    return _add(
+        command,
         click.option(
             "--folding",
             metavar="published|auto|FILE",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,11 +171,38 @@ def _padded_codes(
     return codes
 
 
+def fitting_folding(network: Network, folding: Folding) -> Folding:
+    """``folding`` with each SIMD and PE lowered to the next that BNN-PYNQ's memories can have.
+
+    For a folding that was chosen for the network without its padding. Raises NetworkError for a
+    network the format cannot express.
+    """
+    topology = topology_of(network)
+    weight_bits, _ = _widths(network, topology)
+    layers = []
+    for (_, layer), geometry, fold in zip(
+        network.numbered(), topology.geometry(), folding.layers, strict=True
+    ):
+        simds, pes = _legal(geometry, len(_padded_codes(layer, geometry, weight_bits)), weight_bits)
+        layers.append(replace(fold, simd=_at_most(fold.simd, simds), pe=_at_most(fold.pe, pes)))
+    return replace(folding, layers=tuple(layers))
+
+
+def _at_most(value: int, legal: Sequence[int]) -> int:
+    return max(candidate for candidate in legal if candidate <= value)
+
+
+def _legal(geometry: LayerGeometry, rows: int, weight_bits: int) -> tuple[list[int], list[int]]:
+    """SIMD and PE that a layer's memory can have."""
+    simds = [simd for simd in divisors(geometry.simd_limit) if simd * weight_bits <= BUS_BITS]
+    return simds, list(divisors(rows))
+
+
 def _check_fold(
     name: str, geometry: LayerGeometry, fold: LayerFolding, rows: int, weight_bits: int
 ) -> None:
-    simds = [simd for simd in divisors(geometry.simd_limit) if simd * weight_bits <= BUS_BITS]
-    for what, value, legal in (("SIMD", fold.simd, simds), ("PE", fold.pe, divisors(rows))):
+    simds, pes = _legal(geometry, rows, weight_bits)
+    for what, value, legal in (("SIMD", fold.simd, simds), ("PE", fold.pe, pes)):
         if value not in legal:
             raise FoldingError(
                 f"folding {name!r}: {what} {value} of layer {geometry.number} does not fit its "

@@ -13,10 +13,12 @@ from dse.errors import NetworkFileError
 from finn_flows.cut import Cut, cut_tensor
 from finn_flows.digits import load_digits_split
 from finn_flows.integer_reference import run_integers
+from finn_flows.network_file import save_network
 from finn_flows.split_manifest import read_manifest
 from finn_flows.weights import load_weights
 from tests.dse.test_cli import error_line, invoke
 from tests.dse.test_full_disk import small_disk
+from tests.finn_flows.bnn_pynq_networks import random_published
 
 
 def export(*arguments: str) -> list[Path]:
@@ -79,6 +81,35 @@ def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
         once = export("--format", form, "--out", str(tmp_path / "a"))[0].read_bytes()
         again = export("--format", form, "--out", str(tmp_path / "b"))[0].read_bytes()
         assert once == again, form
+
+
+def bnn_pynq_options(name: str, folder: Path) -> tuple[str, ...]:
+    save_network(random_published(name), folder / f"{name}.npz")
+    return "--weights", str(folder / f"{name}.npz"), "--format", "bnn-pynq"
+
+
+def test_a_folding_decides_the_memory_layout_of_bnn_pynq(tmp_path: Path) -> None:
+    options = bnn_pynq_options("cnvW2A2", tmp_path)
+    published = export(*options, "--out", str(tmp_path / "published"))
+    wide = export(*options, "--folding", "auto:20000", "--out", str(tmp_path / "wide"))
+    assert {file.name for file in published} != {file.name for file in wide}
+    network = random_published("cnvW2A2")
+    for folder in ("published", "wide"):
+        assert load_weights(f"bnn-pynq:{tmp_path / folder}").network.sha256 == network.sha256
+    layers = [{"simd": 3, "pe": 7}] * 9
+    (tmp_path / "odd.json").write_text(json.dumps({"layers": layers}))
+    more = ("--folding", str(tmp_path / "odd.json"), "--out", str(tmp_path / "odd"))
+    assert "PE 7 of layer 0 does not divide 64" in error_line(invoke("export", *options, *more))
+
+
+@pytest.mark.parametrize("folding", [(), ("--folding", "auto"), ("--folding", "auto:9000")])
+def test_a_network_without_a_published_folding_becomes_bnn_pynq(
+    folding: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = bnn_pynq_options("lfcW1A1", tmp_path)
+    export(*options, *folding, "--out", str(tmp_path / "lfc"))
+    network = random_published("lfcW1A1")
+    assert load_weights(f"bnn-pynq:{tmp_path / 'lfc'}").network.sha256 == network.sha256
 
 
 def test_bad_options_are_one_line(tmp_path: Path) -> None:
