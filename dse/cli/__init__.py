@@ -56,7 +56,10 @@ class CommandGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and args[0] not in COMMANDS:
             ctx.fail(f"no such command {args[0]!r} (choose from {', '.join(COMMANDS)})")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_empty_values(click.Context(command, parent=ctx, info_name=name), rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -104,6 +107,15 @@ class CommandGroup(click.Group):
             _complain(f"error: {what}; this is a bug; rerun with --debug")
             sys.exit(EXIT_BUG)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_empty_values(ctx: click.Context, arguments: Sequence[str]) -> None:
+    """An empty value is a variable that was not set; it must not mean the default."""
+    given, _, _ = ctx.command.make_parser(ctx).parse_args(list(arguments))
+    for parameter in ctx.command.params:
+        values = given.get(parameter.name)
+        if "" in (values if isinstance(values, (list, tuple)) else (values,)):
+            raise click.BadParameter("is empty", ctx, parameter)
 
 
 def _complain(line: str) -> None:

@@ -121,11 +121,47 @@ def test_a_mistake_on_the_command_line_is_one_line_with_the_choices() -> None:
     assert all(f"'{side}'" in line for side in ("before", "after", "both"))
     for value in ("x", "5-3", "1,,2", "-1", "1.5", "٣"):
         assert f"{value!r} is not a layer number" in error_line(invoke("sweep", f"--split={value}"))
-    for value in ("0", "fast", "-5", "100GHz", "nan", "inf", "1e3", "٣", "9" * 400):
+    for value in ("0", "fast", "-5", "100GHz", "nan", "1e3", "٣", "0.0009", "10001", "9" * 400):
         line = error_line(invoke("sweep", f"--clock={value}"))
-        assert "is not a frequency in MHz above 0" in line
+        assert "is not a frequency from 0.001 to 10000 MHz" in line
+        assert len(line) < 200
     assert "x>=1" in error_line(invoke("sweep", "--workers", "0"))
     assert "'text', 'csv', 'json', 'md', 'tex'" in error_line(invoke("table", "--format", "pdf"))
+
+
+def options_with_a_value() -> list[tuple[str, str]]:
+    """(command, option) for every option of every command that takes a value."""
+    found = []
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.is_flag:
+                found.append((name, option.opts[0]))
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), options_with_a_value())
+def test_an_empty_value_is_refused(command: str, option: str, tmp_path: Path) -> None:
+    for arguments in ((option, ""), (f"{option}=",)):
+        line = error_line(invoke(command, *arguments))
+        assert line == f"Invalid value for '{option}': is empty"
+
+
+def test_an_empty_file_name_is_refused() -> None:
+    assert error_line(invoke("run", "")) == "Invalid value for '[PICTURES]...': is empty"
+
+
+def test_what_would_be_ignored_is_refused(tmp_path: Path) -> None:
+    line = error_line(invoke("run", "picture.png", "--images", "3"))
+    assert line == "images limits the held-out digits, but other pictures are given"
+    no_cut = "pool after the cut, but there is no cut; expected a split with it"
+    assert error_line(invoke("run", "--digits", "--pool", "after")) == no_cut
+    out = tmp_path / "net.onnx"
+    assert error_line(invoke("export", "--pool", "after", "--out", str(out))) == no_cut
+    line = error_line(invoke("export", "--folding", "auto", "--out", str(out)))
+    assert line == "--folding is for --format bnn-pynq; onnx has no folding"
+    assert not out.exists()
 
 
 @pytest.fixture
@@ -159,6 +195,8 @@ def test_a_wrong_value_is_one_line_with_the_choices(in_sandbox: Sandbox) -> None
     assert line("--folding", "published").startswith("no folding is published for small")
     assert line("--folding", "none.json") == "none.json: cannot be read: No such file or directory"
     assert "none.npz: " in line("--weights", "none.npz")
+    assert line("--weights", "ex/a:b.npz").startswith("ex/a:b.npz: cannot read: ")
+    assert line("--weights", "x" * 5000).startswith("unknown weights 'xxx")
     assert line("--model", "none.onnx").startswith("--weights and --model both name a network")
 
 
