@@ -76,7 +76,9 @@ def load_test_digits(
     """Names, pixels and labels of the held-out digits; no labels for a network of other classes.
 
     Ten classes without names (a Brevitas checkpoint has none) are taken for the digits in order:
-    the labels are then the names that :func:`classify` makes of the class numbers. Raises InputError for a network that does not read pictures of the digits' size.
+    the labels are then the names that :func:`classify` makes of the class numbers.
+
+    Raises InputError for a network that does not read pictures of the digits' size.
     """
     from finn_flows.digits import load_digits_split
 
