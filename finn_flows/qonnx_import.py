@@ -30,7 +30,11 @@ from finn_flows.integer_type import IntegerType
 from finn_flows.network import ClassScores, Layer, MaxPoolLayer, Network, Shape
 from finn_flows.onnx_chain import OnnxChain
 from finn_flows.onnx_node import attributes, node_label
-from finn_flows.qonnx_scores import class_scores
+from finn_flows.qonnx_scores import (
+    detach_affine_end,
+    scores_of_accumulators,
+    scores_of_activations,
+)
 from finn_flows.qonnx_segment import (
     ELEMENTWISE,
     QUANTISING,
@@ -437,10 +441,14 @@ class _Importer:
         if isinstance(source, Pixels):
             raise NetworkError("the graph has no layer", choices=("Conv", "Gemm", "MatMul"))
         if segment.is_quantised:
+            end = detach_affine_end(segment)
             layer, activation = segment.activation_layer("the result")
             if activation.negated is not None:
                 raise NetworkError("the result comes from a max-pool before a falling function")
             self._layers.extend([layer, *pools])
+            self._class_scores = scores_of_activations(
+                self._chain, end, activation.unit, source.channels
+            )
             return
         if pools:
             raise NetworkError(
@@ -448,7 +456,7 @@ class _Importer:
                 choices=QUANTISING,
             )
         self._layers.append(source.layer(None, self._accumulator_type(source)))
-        self._class_scores = class_scores(self._chain, segment)
+        self._class_scores = scores_of_accumulators(self._chain, segment)
 
     def _accumulator_type(self, source: Accumulators) -> IntegerType:
         """The annotated type of the last accumulators if there is one that holds them."""

@@ -1,7 +1,8 @@
-"""What follows the last layer of a QONNX graph, as a scale and an offset of each class."""
+"""What follows the last integers of a QONNX graph, as a scale and an offset of each class."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from dse.errors import NetworkError
 from finn_flows.network import ClassScores
 from finn_flows.onnx_chain import OnnxChain
 from finn_flows.onnx_node import attributes, node_label
-from finn_flows.qonnx_segment import QUANTISING, Accumulators, Segment
+from finn_flows.qonnx_segment import QUANTISING, Accumulators, Segment, Step
 
 if TYPE_CHECKING:
     import onnx
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _AFFINE = ("Add", "BatchNormalization", "Div", "Mul", "Neg", "Sub")
 
 
-def class_scores(chain: OnnxChain, segment: Segment) -> ClassScores | None:
+def scores_of_accumulators(chain: OnnxChain, segment: Segment) -> ClassScores | None:
     """The scores that ``segment``, which ends the graph, makes of the accumulators it starts at.
 
     Values are rounded to float32, the precision of the graph. None if the graph gives the
@@ -27,10 +28,42 @@ def class_scores(chain: OnnxChain, segment: Segment) -> ClassScores | None:
     """
     source = segment.source
     assert isinstance(source, Accumulators)
-    scale = source.scale.copy()
     offset = np.zeros(source.channels) if source.bias is None else source.bias.astype(np.float64)
-    for node, axes in segment.steps:
-        factor, summand = _affine(chain, node, axes, source.channels)
+    return _class_scores(chain, segment.steps, source.scale.copy(), offset)
+
+
+def scores_of_activations(
+    chain: OnnxChain, steps: Sequence[Step], unit: float, channels: int
+) -> ClassScores | None:
+    """The scores that affine ``steps``, which end the graph, make of activations worth ``unit``.
+
+    As :func:`scores_of_accumulators`; None if the graph gives the activations themselves.
+    """
+    return _class_scores(chain, steps, np.full(channels, unit), np.zeros(channels))
+
+
+def detach_affine_end(segment: Segment) -> list[Step]:
+    """Take the affine steps behind the last quantiser and the last pool off ``segment``.
+
+    They do not change the integers, only what each is worth, and may differ by channel.
+    """
+    start = len(segment.steps)
+    least = max((index for index, _, _ in segment.pools), default=0)
+    while start > least and segment.steps[start - 1][0].op_type in _AFFINE:
+        start -= 1
+    end = segment.steps[start:]
+    del segment.steps[start:]
+    return end
+
+
+def _class_scores(
+    chain: OnnxChain,
+    steps: Sequence[Step],
+    scale: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> ClassScores | None:
+    for node, axes in steps:
+        factor, summand = _affine(chain, node, axes, len(scale))
         scale, offset = scale * factor, offset * factor + summand
     scale, offset = (values.astype(np.float32).astype(np.float64) for values in (scale, offset))
     if not (np.isfinite(scale).all() and np.isfinite(offset).all()):

@@ -43,6 +43,8 @@ ELEMENTWISE = (
     "Sub",
     *QUANTISING,
 )
+#: A node and the axes of its data: ``nchw``, ``nhwc`` or ``nf``.
+Step = tuple["onnx.NodeProto", str]
 _MOST_BITS = 12  # of an activation
 _PIXEL_VALUES = 256
 _MOST_POINTS = 2**16
@@ -143,7 +145,7 @@ class Segment:
 
     def __init__(self, chain: OnnxChain, source: Pixels | Accumulators) -> None:
         self.source = source
-        self.steps: list[tuple[onnx.NodeProto, str]] = []
+        self.steps: list[Step] = []
         #: How many steps stand before the pool, the pool, its node.
         self.pools: list[tuple[int, MaxPoolLayer, onnx.NodeProto]] = []
         self._chain = chain

@@ -195,6 +195,48 @@ def test_a_bias_quantised_to_integers() -> None:
     compare(settled(model, (1, 8, 8)), (1, 8, 8))
 
 
+def test_a_quantised_result_keeps_its_scale() -> None:
+    torch.manual_seed(11)
+    weights = {"weight_bit_width": 4, "bias": False}
+    model = nn.Sequential(
+        qnn.QuantIdentity(bit_width=8),
+        qnn.QuantConv2d(3, 8, 3, **weights),
+        qnn.QuantReLU(bit_width=4),
+        nn.Flatten(),
+        qnn.QuantLinear(8 * 36, 5, **weights),
+        nn.BatchNorm1d(5),
+        qnn.QuantReLU(bit_width=6),
+    )
+    network = compare(settled(model, (3, 8, 8)), (3, 8, 8))
+    assert network.output_type.name == "UINT6"
+    assert network.class_scores is not None
+    assert len(np.unique(network.class_scores.scale)) == 1
+    assert network.class_scores.scale[0] != 1
+    assert not network.class_scores.offset.any()
+
+
+def test_a_quantised_map_with_a_pool_and_scales_per_channel_behind_it() -> None:
+    torch.manual_seed(12)
+    model = nn.Sequential(
+        qnn.QuantIdentity(bit_width=8),
+        qnn.QuantConv2d(3, 4, 3, bias=False, weight_bit_width=4),
+        qnn.QuantIdentity(bit_width=4, narrow_range=True),
+        nn.MaxPool2d(2),
+        nn.BatchNorm2d(4),
+    )
+    model = settled(model, (3, 8, 8))
+    network = import_qonnx(brevitas_to_qonnx(model, (1, 3, 8, 8)))
+    pixels = random_pixels(3, network, 64)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(as_picture(pixels))).numpy()
+    scores = network.scores(run_integers(network, network.encode_pixels(pixels)))
+    wrong = ~np.isclose(scores, np.moveaxis(expected, 1, -1), rtol=1e-4, atol=1e-4).all((1, 2, 3))
+    assert wrong.sum() <= 1
+    assert network.class_scores is not None
+    assert network.class_scores.scale.min() < 0  # a gamma of either sign
+    assert len(np.unique(network.class_scores.offset)) == 4
+
+
 def _small_brevitas() -> nn.Module:
     torch.manual_seed(9)
     weights = {"weight_bit_width": 3, "bias": False}

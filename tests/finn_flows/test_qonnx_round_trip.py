@@ -18,6 +18,7 @@ from finn_flows.integer_type import IntegerType
 from finn_flows.network import DenseLayer, Network, accumulator_range_per_channel
 from finn_flows.qonnx_export import export_qonnx
 from finn_flows.qonnx_import import import_qonnx
+from tests.finn_flows.bnn_pynq_networks import random_published
 from tests.finn_flows.picture_networks import as_picture, picture_networks, random_pixels
 from tests.random_networks import random_cnv, random_input, random_network
 
@@ -63,6 +64,15 @@ def test_a_network_that_ends_in_an_activation() -> None:
         pixel_table=np.arange(-128, 128)[None],
     )
     assert import_qonnx(export_qonnx(ended)).sha256 == ended.sha256
+
+
+@pytest.mark.parametrize("name", ["cnvW2A2", "lfcW1A1", "lfcW1A2"])
+def test_scores_of_the_last_integers_come_back(name: str) -> None:
+    """LFC ends in bits, +1 or -1, that BNN-PYNQ's host scores with the number of the class."""
+    network = random_published(name)
+    back = import_qonnx(export_qonnx(network))
+    assert back.output_type == network.output_type
+    assert back.sha256 == network.sha256
 
 
 def test_equal_and_saturated_thresholds_survive() -> None:
