@@ -12,7 +12,9 @@ from reports.readers.records import Provenance, ReportKind
 from reports.readers.report_lines import Numbered
 from reports.utilization import Stage
 
-_VERSION = re.compile(r"(Vivado|Vitis)(?: Design Suite)? v\.?([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)(?![0-9]).*")
+_VERSION = re.compile(
+    r"(Vivado|Vitis)(?: Design Suite)? v\.?([0-9]{4}\.[0-9]+(?:\.[0-9]+)*)(?![0-9]).*"
+)
 
 #: Design states in which the tool has not yet given every cell its place, and those where it has.
 _STAGES = {
