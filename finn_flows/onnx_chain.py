@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import onnx
 
 
+#: Of QONNX's operators, which ONNX's checker does not know.
+_LEAST_INPUTS = {"BipolarQuant": 2, "IntQuant": 4, "MultiThreshold": 2, "Quant": 4, "Trunc": 5}
+
+
 class OnnxChain:
     """The nodes of a graph from its input to its result, and the value of every parameter.
 
@@ -26,6 +30,8 @@ class OnnxChain:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.evaluate = NodeEvaluator(model)
+        for node in model.graph.node:
+            _check_input_count(node)
         self._graph = model.graph
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self._constants: dict[str, NDArray[Any]] = {}
@@ -51,9 +57,11 @@ class OnnxChain:
         return None
 
     def is_constant(self, tensor: str) -> bool:
+        """Whether ``tensor`` is a parameter, or made of parameters alone."""
         return tensor not in self._dynamic
 
     def producer(self, tensor: str) -> onnx.NodeProto | None:
+        """The node that makes ``tensor``; None for the input and for stored parameters."""
         return self._producers.get(tensor)
 
     def know_shape(self, tensor: str, shape: tuple[int, ...]) -> None:
@@ -74,10 +82,20 @@ class OnnxChain:
         import onnx
 
         if tensor in self._initializers:
+            stored = self._initializers[tensor]
+            if onnx.external_data_helper.uses_external_data(stored):
+                # to_array would look for the file in the folder that dse was started from.
+                raise NetworkError(
+                    f"parameter {tensor!r} lies outside the model", expected="it to be loaded"
+                )
             try:
-                return np.asarray(onnx.numpy_helper.to_array(self._initializers[tensor]))
+                return np.asarray(onnx.numpy_helper.to_array(stored))
             except (ValueError, TypeError) as error:
                 raise NetworkError(f"parameter {tensor!r} is damaged: {error}") from error
+            except KeyError as error:
+                raise NetworkError(
+                    f"parameter {tensor!r} has the unknown element type {stored.data_type}"
+                ) from error
         node = self._producers.get(tensor)
         if node is None:
             raise NetworkError(f"tensor {tensor!r} is used but never made")
@@ -163,4 +181,13 @@ class OnnxChain:
             + (" and the result" if tensor == self._output_name else "")
             + f": behind {behind!r} the tensors {', '.join(live)} are live together",
             expected="a feed-forward chain, one live tensor at every cut",
+        )
+
+
+def _check_input_count(node: onnx.NodeProto) -> None:
+    least = _LEAST_INPUTS.get(node.op_type, 0)
+    given = [name for name in node.input if name]
+    if len(given) < least:
+        raise NetworkError(
+            f"{node_label(node)} has {len(given)} inputs", expected=f"at least {least}"
         )

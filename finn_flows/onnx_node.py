@@ -19,11 +19,17 @@ def node_label(node: onnx.NodeProto) -> str:
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes of a node as Python values; text is decoded."""
+    """The attributes of a node as Python values; text is decoded.
+
+    Raises NetworkError, naming the node, for text that is not UTF-8.
+    """
     import onnx
 
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
+    try:
+        return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
+    except UnicodeDecodeError as error:
+        raise NetworkError(f"{node_label(node)} has an attribute that is not text") from error
 
 
 class NodeEvaluator:

@@ -60,7 +60,8 @@ def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) 
     """The network in a QONNX file or model.
 
     ``name`` defaults to the name of the file or of the graph. Raises NetworkFileError, naming the
-    file, if it is not a whole ONNX file; NetworkError, naming the node, the operator and what would
+    file, if it is not a sound ONNX file or lacks its external data, which is looked for in the
+    file's folder only; NetworkError, naming the node, the operator and what would
     be supported, if the graph is not a chain that integers can carry.
     """
     if not isinstance(source, str | Path):
@@ -77,10 +78,23 @@ def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) 
             choices=error.choices,
         ) from error
     except Exception as error:
-        # Every sound file is covered above; what is left is a file with wrong bytes in it.
-        raise NetworkFileError(
-            f"not a whole ONNX file ({type(error).__name__}: {error})", where=path
-        ) from error
+        # A file with wrong bytes in it can break anything; the checker of ONNX says whether it is
+        # one. If not, the error is a bug of ours and must not look like the file's.
+        fault = _fault(model)
+        if fault is None:
+            raise
+        raise NetworkFileError(f"not a sound ONNX model: {fault}", where=path) from error
+
+
+def _fault(model: onnx.ModelProto) -> str | None:
+    """What is wrong with ``model`` as ONNX, None if nothing is."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        return str(error)
+    return None
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -97,6 +111,15 @@ def _load(path: Path) -> onnx.ModelProto:
         ) from error
     if not model.graph.node:
         raise NetworkFileError("holds no ONNX graph", where=path, expected="a QONNX model")
+    try:
+        # Large parameters may lie in files of their own, in the model's folder and nowhere else.
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise NetworkFileError(
+            f"cannot read its external data: {error}",
+            where=path,
+            expected=f"the data files in {path.parent}",
+        ) from error
     return model
 
 
@@ -158,8 +181,19 @@ class _Importer:
         return annotation == "UINT8"
 
     def _class_names(self) -> tuple[str, ...]:
-        text = self._metadata.get(CLASS_NAMES_KEY)
-        return () if text is None else tuple(str(entry) for entry in json.loads(text))
+        text = self._metadata.get(CLASS_NAMES_KEY, "[]")
+        try:
+            names = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise NetworkError(
+                f"the model's metadata {CLASS_NAMES_KEY!r} is not JSON: {error}",
+                expected="a list of names",
+            ) from error
+        if not isinstance(names, list):
+            raise NetworkError(
+                f"the model's metadata {CLASS_NAMES_KEY!r} is {text}", expected="a list of names"
+            )
+        return tuple(str(name) for name in names)
 
     def _tell_shape(self, tensor: str) -> None:
         if self._axes == "nf":
@@ -314,11 +348,12 @@ class _Importer:
     def _take_structure(self, node: onnx.NodeProto) -> None:
         options = attributes(node)
         if node.op_type == "Transpose":
-            order = list(options.get("perm", range(len(self._axes)))[::1])
-            axes = "".join(self._axes[axis] for axis in order) if "perm" in options else ""
+            order = list(options.get("perm", range(len(self._axes))[::-1]))
+            fits = sorted(order) == list(range(len(self._axes)))
+            axes = "".join(self._axes[axis] for axis in order) if fits else ""
             if axes not in ("nchw", "nhwc", "nf"):
                 raise NetworkError(
-                    f"{node_label(node)} turns {self._axes} by {options.get('perm')}",
+                    f"{node_label(node)} turns {self._axes} by {order}",
                     choices=["NCHW to NHWC", "NHWC to NCHW"],
                 )
             self._axes = axes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import brevitas.nn as qnn
@@ -315,8 +316,6 @@ def test_a_branch_is_refused_with_the_tensors_live_there() -> None:
 
 
 def _whole() -> onnx.ModelProto:
-    from dataclasses import replace
-
     network = replace(random_network(1), pixel_table=np.arange(-128, 128)[None])
     return export_qonnx(network)
 
@@ -331,6 +330,18 @@ def _sigmoid(model: onnx.ModelProto) -> None:
 
 def _plain_weights(model: onnx.ModelProto) -> None:
     _node(model, "Conv").input[1] = "conv0_weights"
+
+
+def _too_few_inputs(model: onnx.ModelProto) -> None:
+    del _node(model, "Quant").input[3:]
+
+
+def _unknown_type(model: onnx.ModelProto) -> None:
+    next(t for t in model.graph.initializer if t.name == "conv0_weights").data_type = 77
+
+
+def _no_text(model: onnx.ModelProto) -> None:
+    _node(model, "Conv").attribute.append(onnx.helper.make_attribute("auto_pad", b"\xff"))
 
 
 def _dilated(model: onnx.ModelProto) -> None:
@@ -373,6 +384,9 @@ def _zero_point(model: onnx.ModelProto) -> None:
         (_unquantised, "between Conv node 'conv0' and Conv node 'conv1' nothing is quantised"),
         (_no_such_tensor, "tensor 'nowhere' is used but never made"),
         (_two_results, "2 results"),
+        (_too_few_inputs, "Quant node .* has 3 inputs; expected at least 4"),
+        (_unknown_type, "parameter 'conv0_weights' has the unknown element type 77"),
+        (_no_text, "Conv node 'conv0' has an attribute that is not text"),
         (_zero_point, "weights of Conv node 'conv0' have a zero point"),
     ],
 )
@@ -424,3 +438,72 @@ def test_a_damaged_file_never_gives_anything_but_our_errors(
         # What was hit decides nothing, or is a sound network of other numbers.
         message = f"{path} {network.sha256}"
     assert "damaged.onnx" in message
+
+
+def _save_with_data_beside(network: Network, folder: Path) -> Path:
+    folder.mkdir()
+    path = folder / "net.onnx"
+    onnx.save(
+        export_qonnx(network),
+        str(path),
+        save_as_external_data=True,
+        location="net.data",
+        size_threshold=0,
+    )
+    return path
+
+
+def test_external_data_lies_beside_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the folder that dse is started from, where data of another model may lie."""
+    table = np.arange(-128, 128)[None]
+    network, other = (replace(random_network(seed), pixel_table=table) for seed in (1, 2))
+    path = _save_with_data_beside(network, tmp_path / "mine")
+    decoy = _save_with_data_beside(other, tmp_path / "decoy")
+    monkeypatch.chdir(decoy.parent)
+    assert import_qonnx(path).sha256 == network.sha256 != other.sha256
+    assert import_qonnx("net.onnx").sha256 == other.sha256
+    (path.parent / "net.data").unlink()
+    with pytest.raises(NetworkFileError, match=r"net\.onnx: cannot read its external data.*mine"):
+        import_qonnx(path)
+    with pytest.raises(NetworkError, match="lies outside the model"):
+        import_qonnx(onnx.load(path, load_external_data=False))
+
+
+def test_external_data_cut_short(tmp_path: Path) -> None:
+    network = replace(random_network(1), pixel_table=np.arange(-128, 128)[None])
+    path = _save_with_data_beside(network, tmp_path / "mine")
+    data = path.parent / "net.data"
+    data.write_bytes(data.read_bytes()[:-1])
+    with pytest.raises(NetworkFileError, match=r"net\.onnx: cannot read its external data"):
+        import_qonnx(path)
+
+
+def test_a_bug_of_ours_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sound.onnx"
+    path.write_bytes(_whole().SerializeToString())
+
+    def bug(*_: object) -> None:
+        raise IndexError("a bug of ours")
+
+    monkeypatch.setattr("finn_flows.qonnx_import.quantised_weights", bug)
+    with pytest.raises(IndexError, match="a bug of ours"):
+        import_qonnx(path)
+    damaged = _whole()
+    _node(damaged, "Conv").ClearField("input")
+    path.write_bytes(damaged.SerializeToString())
+    with pytest.raises(NetworkError, match=r"sound\.onnx"):
+        import_qonnx(path)
+
+
+@pytest.mark.parametrize("text", ["[1, 2", '"cat"', "{}", '["only", "three", "names"]'])
+def test_class_names_that_do_not_fit_are_named(text: str, tmp_path: Path) -> None:
+    model = _whole()
+    onnx.helper.set_model_props(model, {"class_names": text})
+    path = tmp_path / "names.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(NetworkError, match=r"names\.onnx: .*(class_names|3 class names)"):
+        import_qonnx(path)
