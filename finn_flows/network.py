@@ -71,6 +71,7 @@ class ConvLayer(_ComputeLayer):
 
     @property
     def kernel(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
         return int(self.weights.shape[1]), int(self.weights.shape[2])
 
 
@@ -160,10 +161,12 @@ class Network:
 
     @property
     def output_shape(self) -> Shape:
+        """Shape of the result for one image."""
         return self.shapes[-1]
 
     @property
     def output_type(self) -> IntegerType:
+        """Type of the result's values."""
         return self.type_after(len(self.layers))
 
     def type_after(self, position: int) -> IntegerType:

@@ -89,6 +89,7 @@ class Accumulators:
 
     @property
     def channels(self) -> int:
+        """Output channels of the layer."""
         return int(self.weights.shape[0])
 
     def values(self, points: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -151,13 +152,16 @@ class Segment:
         self._chain = chain
 
     def add_step(self, node: onnx.NodeProto, axes: str) -> None:
+        """Append an element-wise node; ``axes`` of its data: ``nchw``, ``nhwc`` or ``nf``."""
         self.steps.append((node, axes))
 
     def add_pool(self, pool: MaxPoolLayer, node: onnx.NodeProto) -> None:
+        """Append a max-pool, behind the steps there are now."""
         self.pools.append((len(self.steps), pool, node))
 
     @property
     def is_quantised(self) -> bool:
+        """Whether a quantiser is among the steps."""
         return any(node.op_type in QUANTISING for node, _ in self.steps)
 
     # -- closing --------------------------------------------------------------------------------

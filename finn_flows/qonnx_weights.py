@@ -29,6 +29,7 @@ class QuantisedWeights:
     type: IntegerType
 
     def transposed(self, order: tuple[int, ...]) -> QuantisedWeights:
+        """With the axes in ``order``, as ``numpy.transpose`` takes it."""
         return QuantisedWeights(
             self.integers.transpose(order), self.scale.transpose(order), self.type
         )
