@@ -106,8 +106,16 @@ def _known(part: Part, backend: Backend, key: str, store: ResultStore) -> PointR
 
 
 def _named(result: PointResult, part: Part) -> PointResult:
-    """The result under the names that ``part`` has: names decide nothing, so no key holds them."""
-    record = replace(result.record, network=part.whole.name, folding=part.folding.name)
+    """The result under the names and the clock that ``part`` has.
+
+    Names decide nothing, so no key holds them; nor does the clock where the backend says so.
+    """
+    record = replace(
+        result.record,
+        network=part.whole.name,
+        folding=part.folding.name,
+        clock_mhz=part.clock_mhz,
+    )
     return replace(result, part=part, record=record)
 
 

@@ -88,7 +88,7 @@ def insert_converters(
     converter from / to 64-bit words. (With PE 1 the stream of layer 5 is 2 bits wide, which a DMA
     would pad to 8: 256 bytes on the wire instead of 64.) None is added where the stream is as wide
     as a word, or where values do not fill words; such a tensor is packed by the host. Nodes of the
-    result are named by type and count.
+    result are named by type and count, and what a converter gives by the converter.
     """
     from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
     from qonnx.transformation.general import GiveUniqueNodeNames
@@ -99,7 +99,13 @@ def insert_converters(
             _add_converter_before(part, part.graph.node[0])
         if wire_after and is_hardware(part.graph.node[-1]):
             _add_converter_after(part, part.graph.node[-1])
-        return specialise(part, device).transform(GiveUniqueNodeNames())
+        part = specialise(part, device).transform(GiveUniqueNodeNames())
+    # InsertDWC draws names at random, and the same part should be the same file.
+    results = {value.name for value in part.graph.output}
+    for node in part.graph.node:
+        if node.op_type.startswith(WIDTH_CONVERTER) and node.output[0] not in results:
+            part.rename_tensor(node.output[0], f"{node.name}_out0")
+    return part
 
 
 def _add_converter_before(model: ModelWrapper, first: onnx.NodeProto) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_flows.backends.interface import BuildResult, Part
+from finn_flows.model_file import save_model
 from reports.sweep_record import LayerRecord, PartName
 from reports.utilization import Scope, Source, Stage, Utilization, total
 
@@ -26,6 +27,7 @@ class EstimateBackend:
 
     name = "estimate"
     source = Source.FINN_ESTIMATE
+    depends_on_clock = False
 
     def tool_versions(self) -> dict[str, str]:
         """Versions of FINN, of QONNX and of our own flow."""
@@ -36,11 +38,11 @@ class EstimateBackend:
         }
 
     def build(self, part: Part, directory: Path) -> BuildResult:
-        """Estimate ``part``; leaves FINN's models in ``directory``.
+        """Estimate ``part``; leaves FINN's models in ``directory`` (model_file.read_model).
 
-        ``hardware_layers.onnx`` is executable by qonnx; ``specialised.onnx`` is folded, and FINN's
-        analysis passes called on it give the numbers of the result. The whole network's folder also
-        holds ``streamlined.onnx``.
+        ``hardware_layers.onnx.gz`` is executable by qonnx; ``specialised.onnx.gz`` is folded, and
+        FINN's analysis passes called on it give the numbers of the result. The whole network's
+        folder also holds ``streamlined.onnx.gz``.
         """
         from finn_flows.fold_nodes import fold
         from finn_flows.hardware_network import hardware_network
@@ -53,18 +55,15 @@ class EstimateBackend:
         second = part.name is PartName.SECOND
         artefacts = {}
         if part.name is PartName.WHOLE:
-            artefacts["streamlined"] = directory / "streamlined.onnx"
-            hardware.streamlined.save(str(artefacts["streamlined"]))
+            artefacts["streamlined"] = save_model(hardware.streamlined, directory, "streamlined")
         model = hardware.part(part.cut, second)
-        artefacts["hardware_layers"] = directory / "hardware_layers.onnx"
-        model.save(str(artefacts["hardware_layers"]))
+        artefacts["hardware_layers"] = save_model(model, directory, "hardware_layers")
         model = specialise(model, part.device)
         fold(hardware, model, part.folding)
         model = insert_converters(
             model, part.device, wire_before=second, wire_after=part.name is PartName.FIRST
         )
-        artefacts["specialised"] = directory / "specialised.onnx"
-        model.save(str(artefacts["specialised"]))
+        artefacts["specialised"] = save_model(model, directory, "specialised")
         estimates = LayerEstimates(hardware, part.device)
         if part.cut is None:
             estimate = estimates.whole(part.folding)

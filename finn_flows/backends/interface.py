@@ -43,14 +43,17 @@ class Part:
         return "whole network" if self.cut is None else f"{self.cut}, {self.name.value} part"
 
     def key(self, backend: Backend) -> str:
-        """Content address of the result of building this part: sha256 over all that decides it."""
+        """Content address of the result of building this part: sha256 over all that decides it.
+
+        The clock counts only with a backend whose numbers depend on it.
+        """
         facts = {
             "network": self.whole.sha256,
             "part": self.name.value,
             "cut": None if self.cut is None else [self.cut.layer, self.cut.pool],
             "folding": self.folding.sha256,
             "device": self.device,
-            "clock_mhz": self.clock_mhz,
+            "clock_mhz": self.clock_mhz if backend.depends_on_clock else None,
             "backend": backend.name,
             "tools": backend.tool_versions(),
         }
@@ -76,10 +79,13 @@ class Backend(Protocol):
     """A way of building a part. Construction is cheap and imports no tool.
 
     ``name`` is the name on the command line; ``source`` the provenance of its numbers.
+    ``depends_on_clock``: whether the result of a part can change with its ``clock_mhz``; where it
+    cannot, a part built for one clock is known for every other.
     """
 
     name: str
     source: Source
+    depends_on_clock: bool
 
     def tool_versions(self) -> dict[str, str]:
         """Name and version of everything that can change the numbers (quick: no heavy import)."""

@@ -36,6 +36,7 @@ class SleepingBackend:
 
     name: str = "sleeping"
     source: Source = Source.FINN_ESTIMATE
+    depends_on_clock: bool = True
 
     def tool_versions(self) -> dict[str, str]:
         return {"sleeping": os.environ.get("SLEEPING_BACKEND_VERSION", "1")}

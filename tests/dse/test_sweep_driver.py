@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,22 @@ def test_known_points_start_no_worker(orders: Path, tmp_path: Path) -> None:
         ("renamed", "mine")
     }
     assert [result.record for result in run(points(), tmp_path)] == [r.record for r in first]
+
+
+@pytest.mark.parametrize("depends", [True, False])
+def test_another_clock_builds_again_only_where_it_matters(
+    orders: Path, tmp_path: Path, depends: bool
+) -> None:
+    backend = SleepingBackend(depends_on_clock=depends)
+    run(points(), tmp_path, backend=backend)
+    faster = [replace(part, clock_mhz=150.0) for part in points()]
+    results = run(faster, tmp_path, backend=backend)
+    assert len(builds(orders)) == (2 if depends else 1) * len(SLUGS)
+    # Whoever it was built for, it is shown for the clock that was asked for.
+    assert {result.record.clock_mhz for result in results} == {150.0}
+    assert {result.part.clock_mhz for result in results} == {150.0}
+    again = run(points(), tmp_path, backend=backend)
+    assert {result.record.clock_mhz for result in again} == {100.0}
 
 
 def test_another_version_of_a_tool_builds_again(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from finn_flows.integer_reference import run_integers
+from finn_flows.model_file import read_model
 from finn_flows.weights import load_weights
 from tests.random_networks import random_input
 
@@ -22,10 +23,10 @@ REPORT_FILES = {
 }
 
 
-def sweep(out: Path) -> subprocess.CompletedProcess[str]:
+def sweep(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from dse.cli import main; main()", "sweep", "--pool", "both"]
     return subprocess.run(
-        [*command, "--out", str(out)], capture_output=True, text=True, timeout=300
+        [*command, "--out", str(out), *more], capture_output=True, text=True, timeout=300
     )
 
 
@@ -51,11 +52,30 @@ def test_every_file_is_there(out: Path) -> None:
 
 def test_a_second_sweep_builds_nothing_and_changes_no_byte(out: Path) -> None:
     before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files(out)}
-    stamps = {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*.onnx")}
+    stamps = {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*.onnx.gz")}
     time.sleep(0.01)
     assert sweep(out).returncode == 0
     assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files(out)} == before
-    assert {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*.onnx")} == stamps
+    assert {path: path.stat().st_mtime_ns for path in (out / "store").rglob("*.onnx.gz")} == stamps
+
+
+def test_the_store_is_small(out: Path) -> None:
+    store = [file for file in (out / "store").rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in store) < 25_000_000
+
+
+def test_another_clock_builds_nothing_and_stands_in_the_table(out: Path) -> None:
+    other = sweep(out, "--clock", "142.8", "--json")
+    data = json.loads(other.stdout)
+    try:
+        assert data["counts"] == {"empty": 1, "cached": 22, "built": 0, "failed": 0}
+        assert {point["record"]["clock_mhz"] for point in data["points"]} == {142.8}
+        table = json.loads((out / "table1.json").read_text())
+        assert table["configuration"]["clock_mhz"] == 142.8
+        whole = next(entry for entry in entries(out) if entry["part"] == "whole")
+        assert whole["frames_per_second"] == 142.8e6 / whole["cycles_per_image"]
+    finally:
+        assert sweep(out).returncode == 0
 
 
 def files(out: Path) -> list[Path]:
@@ -73,7 +93,6 @@ def test_numbers_of_the_table_are_finns_own(out: Path) -> None:
     """FINN's passes, called on the models that the sweep left, give the table's figures."""
     from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
     from finn.analysis.fpgadataflow.res_estimation import res_estimation
-    from qonnx.core.modelwrapper import ModelWrapper
 
     by_figures = sorted(
         (
@@ -86,8 +105,8 @@ def test_numbers_of_the_table_are_finns_own(out: Path) -> None:
         if entry["status"] == "built"
     )
     said = []
-    for file in (out / "store").rglob("specialised.onnx"):
-        model = ModelWrapper(str(file))
+    for file in (out / "store").rglob("specialised.onnx.gz"):
+        model = read_model(file)
         resources = res_estimation(model, "xc7z020clg400-1").values()
         said.append(
             (
@@ -109,15 +128,14 @@ def test_what_finn_does_not_estimate_is_unknown(out: Path) -> None:
 
 
 def test_intermediate_models_are_kept_and_compute_the_network(out: Path) -> None:
-    from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
 
-    assert len(list((out / "store").rglob("hardware_layers.onnx"))) == 22
-    (streamlined,) = (out / "store").rglob("streamlined.onnx")
+    assert len(list((out / "store").rglob("hardware_layers.onnx.gz"))) == 22
+    (streamlined,) = (out / "store").rglob("streamlined.onnx.gz")
     network = load_weights().network
     image = random_input(0, network, 1)
-    for file in (streamlined, streamlined.with_name("hardware_layers.onnx")):
-        model = ModelWrapper(str(file))
+    for file in (streamlined, streamlined.with_name("hardware_layers.onnx.gz")):
+        model = read_model(file)
         source, result = model.graph.input[0].name, model.graph.output[0].name
         logits = execute_onnx(model, {source: image.astype("float32")})[result]
         assert (logits == run_integers(network, image)).all()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dse.errors import FoldingError
+from dse.errors import FoldingError, NetworkFileError
 from finn_flows.backends import load_backend
 from finn_flows.backends.interface import Part
 from finn_flows.cut import Cut, legal_cuts
@@ -21,6 +23,7 @@ from finn_flows.folding import (
     published_folding,
     simd_limit,
 )
+from finn_flows.model_file import read_model
 from finn_flows.network import Network
 from reports.sweep_record import PartName
 from tests.random_networks import random_cnv, random_network
@@ -33,9 +36,8 @@ def finn_says(directory: Path) -> tuple[dict[str, dict[str, float]], dict[str, i
     """FINN's analysis passes, called afresh on the model that the backend left."""
     from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
     from finn.analysis.fpgadataflow.res_estimation import res_estimation
-    from qonnx.core.modelwrapper import ModelWrapper
 
-    model = ModelWrapper(str(directory / "specialised.onnx"))
+    model = read_model(directory / "specialised.onnx.gz")
     return res_estimation(model, DEVICE), exp_cycles_per_layer(model)
 
 
@@ -71,6 +73,33 @@ def test_numbers_are_finns_own(cut: Cut | None, tmp_path: Path) -> None:
     for name in parts:
         part = Part(CNV, name, cut, folding, DEVICE, 100.0)
         assert_as_finn_says(part, tmp_path / name.value)
+
+
+def test_the_same_part_leaves_the_same_bytes_compressed(tmp_path: Path) -> None:
+    """Built twice in processes of their own, some seconds apart."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tests.finn_flows.test_estimate_backend import *\n"
+        "part = Part(CNV, PartName.WHOLE, None, published_folding(CNV), DEVICE, 100.0)\n"
+        "load_backend('estimate').build(part, Path(sys.argv[1]))"
+    )
+    builds = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / name)], check=True)
+        builds.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
+    assert set(builds[0]) == {
+        *("streamlined.onnx.gz", "hardware_layers.onnx.gz", "specialised.onnx.gz")
+    }
+    assert builds[0] == builds[1]
+    for name, content in builds[0].items():
+        model = read_model(tmp_path / "one" / name).model
+        # Float weights of two bits.
+        assert len(content) < model.ByteSize() / 5
+    for damaged in (content[:-9], b"no gzip", b""):
+        (tmp_path / "damaged.onnx.gz").write_bytes(damaged)
+        with pytest.raises(NetworkFileError, match=r"damaged.onnx.gz: cannot read"):
+            read_model(tmp_path / "damaged.onnx.gz")
 
 
 SMALL = random_network(
