@@ -232,7 +232,7 @@ def test_a_sweep_prints_and_writes_the_table(sandbox: Sandbox) -> None:
     files = {path.name: path.read_bytes() for path in sandbox.out.iterdir() if path.is_file()}
     assert {
         *("sweep.json", "report.json", "table1.csv", "table1.json", "table1.md", "table1.tex"),
-        *("fig4a.svg", "fig4a.png", "fig4b.svg", "fig4b.png"),
+        *("fig4a.svg", "fig4a.png", "fig4b.svg", "fig4b.png", "report.html"),
     } == set(files)
     stamps = {name: (sandbox.out / name).stat().st_mtime_ns for name in files}
 
@@ -321,6 +321,11 @@ def test_a_table_of_nothing_is_one_line(sandbox: Sandbox) -> None:
     for text in ("", whole[:-100], "[]", "{}", whole.replace('"version": 1', '"version": 2')):
         path.write_text(text)
         assert error_line(sandbox.run("table", "--out", "out")).startswith("out/sweep.json: ")
+    data = json.loads(whole)
+    path.write_text(json.dumps(data | {"records": []}))
+    for command in ("table", "choose"):
+        line = error_line(sandbox.run(command, "--out", "out"))
+        assert line == "out/sweep.json: damaged: holds no records; sweep again"
     path.write_text(whole.replace('"lut": 5.0', '"lut": "five"'))
     assert "not a sweep record" in error_line(sandbox.run("table", "--out", "out"))
 
