@@ -23,13 +23,15 @@ class OnnxChain:
     """The nodes of a graph from its input to its result, and the value of every parameter.
 
     ``nodes`` are those that work on the data, in order; ``input_name`` and ``input_shape`` (a
-    size that the file leaves open is 0) describe the graph's input. Nodes that do not lead to the
+    size that the file leaves open is 0) describe the graph's input, ``opset`` is the version of
+    ONNX's operators. Nodes that do not lead to the
     result are left out. Raises NetworkError if the graph is not a chain, naming the node and the
     tensors that are live together there.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.evaluate = NodeEvaluator(model)
+        self.opset = self.evaluate.opset
         for node in model.graph.node:
             _check_input_count(node)
         self._graph = model.graph

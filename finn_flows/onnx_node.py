@@ -42,7 +42,7 @@ class NodeEvaluator:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._graph = model.graph
         self._opsets = {entry.domain: entry.version for entry in model.opset_import}
-        self._opset = max(self._opsets.get("", 1), self._opsets.get("ai.onnx", 1))
+        self.opset = max(self._opsets.get("", 1), self._opsets.get("ai.onnx", 1))
         self._sessions: dict[int, tuple[onnx.NodeProto, Any]] = {}
 
     def __call__(self, node: onnx.NodeProto, inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -93,7 +93,7 @@ class NodeEvaluator:
             [onnx.helper.make_empty_tensor_value_info(node.output[0])],
         )
         model = onnx.helper.make_model(
-            graph, opset_imports=[onnx.helper.make_opsetid("", self._opset)]
+            graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)]
         )
         model.ir_version = min(model.ir_version, 10)  # as far as onnxruntime reads
         options = onnxruntime.SessionOptions()

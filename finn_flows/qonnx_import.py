@@ -51,9 +51,12 @@ if TYPE_CHECKING:
 CLASS_NAMES_KEY = "class_names"  # in the model's metadata: a JSON list
 
 _PASSED_OVER = ("Cast", "Dropout", "Identity")
-_LAYERS = ("Conv", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool", "MaxPool")
+_AVERAGE_POOLS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+_LAYERS = ("Conv", "Gemm", "MatMul", "MaxPool", *_AVERAGE_POOLS)
 _STRUCTURE = ("Flatten", "Reshape", "Squeeze", "Transpose")
-SUPPORTED_OPERATORS = tuple(sorted((*ELEMENTWISE, *_PASSED_OVER, *_LAYERS, *_STRUCTURE)))
+#: Behind the last layer they change no order of classes, so the scores are those before them.
+_LAST = ("LogSoftmax", "Softmax")
+SUPPORTED_OPERATORS = tuple(sorted((*ELEMENTWISE, *_PASSED_OVER, *_LAYERS, *_STRUCTURE, *_LAST)))
 
 
 def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) -> Network:
@@ -134,6 +137,7 @@ class _Importer:
         self._batch, self._shape, self._axes = self._input_layout()
         self._input_shape = self._shape
         self._flattened_from: tuple[Shape, str] | None = None
+        self._softmax: onnx.NodeProto | None = None
         source = Pixels(self._shape[-1], self._takes_whole_pixels())
         self._segment = Segment(self._chain, source)
 
@@ -208,6 +212,11 @@ class _Importer:
 
     def _take(self, node: onnx.NodeProto) -> None:
         kind = node.op_type
+        if self._softmax is not None and kind not in (*_PASSED_OVER, *_STRUCTURE):
+            raise NetworkError(
+                f"{node_label(node)} follows {node_label(self._softmax)}",
+                expected="a softmax at the very end, or none",
+            )
         if kind in ELEMENTWISE:
             self._take_elementwise(node)
         elif kind == "MaxPool":
@@ -216,8 +225,10 @@ class _Importer:
             self._take_conv(node)
         elif kind in ("Gemm", "MatMul"):
             self._take_dense(node)
-        elif kind in ("AveragePool", "GlobalAveragePool"):
+        elif kind in _AVERAGE_POOLS:
             self._take_average_pool(node)
+        elif kind in _LAST:
+            self._take_softmax(node)
         elif kind in _STRUCTURE:
             self._take_structure(node)
         elif kind not in _PASSED_OVER:
@@ -314,7 +325,8 @@ class _Importer:
         self._shape, self._flattened_from = (int(integers.shape[0]),), None
 
     def _take_average_pool(self, node: onnx.NodeProto) -> None:
-        if node.op_type == "GlobalAveragePool":
+        if node.op_type != "AveragePool":
+            self._check_averages_image(node)
             kernel, stride, padding = (self._shape[0], self._shape[1]), (1, 1), (0, 0)
         else:
             kernel, stride, padding = self._window(node)
@@ -344,6 +356,38 @@ class _Importer:
             )
         )
         self._shape = (*self._window_count(node, kernel, stride, padding), channels)
+        if node.op_type == "ReduceMean" and not attributes(node).get("keepdims", 1):
+            self._flatten()
+
+    def _check_averages_image(self, node: onnx.NodeProto) -> None:
+        """NetworkError unless ``node`` averages all pixels of an image, channel by channel."""
+        rank = len(self._axes)
+        if node.op_type == "GlobalAveragePool":
+            axes = list(range(2, rank))
+        else:
+            axes = attributes(node).get("axes", [])  # an input since opset 18
+            if len(node.input) > 1 and node.input[1]:
+                axes = self._chain.constant(node.input[1]).reshape(-1).tolist()
+        averaged = sorted(self._axes[axis] for axis in axes if -rank <= axis < rank)
+        if averaged != ["h", "w"]:
+            raise NetworkError(
+                f"{node_label(node)} averages {self._axes} over axes {axes}",
+                expected="the height and width of an image",
+            )
+
+    def _take_softmax(self, node: onnx.NodeProto) -> None:
+        axis = attributes(node).get("axis", -1 if self._chain.opset >= 13 else 1)
+        classes = self._axes.index("f" if self._axes == "nf" else "c")
+        if axis not in (classes, classes - len(self._axes)):
+            raise NetworkError(
+                f"{node_label(node)} works on axis {axis} of {self._axes}", expected="the classes"
+            )
+        if self._flattened_from is not None and math.prod(self._shape[:-1]) != 1:
+            raise NetworkError(
+                f"{node_label(node)} works on a flattened image of {self._shape}",
+                expected="one value for each class",
+            )
+        self._softmax = node
 
     def _take_structure(self, node: onnx.NodeProto) -> None:
         options = attributes(node)

@@ -31,18 +31,28 @@ if TYPE_CHECKING:
     import onnx
 
 QUANTISING = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "Sign", "Trunc")
-#: Each does not decrease, or does not increase, in its data input, channel by channel.
+#: Each does not decrease, or does not increase, in its data input, channel by channel; those of
+#: ``_MONOTONE_FROM_0`` if what they name is not negative.
 ELEMENTWISE = (
     "Add",
     "BatchNormalization",
+    "Celu",
     "Clip",
     "Div",
+    "Elu",
+    "HardSigmoid",
+    "LeakyRelu",
     "Mul",
     "Neg",
+    "PRelu",
     "Relu",
+    "Selu",
+    "Sigmoid",
     "Sub",
+    "Tanh",
     *QUANTISING,
 )
+_MONOTONE_FROM_0 = {"Celu": "alpha", "Elu": "alpha", "LeakyRelu": "alpha", "Selu": "alpha"}
 #: A node and the axes of its data: ``nchw``, ``nhwc`` or ``nf``.
 Step = tuple["onnx.NodeProto", str]
 _MOST_BITS = 12  # of an activation
@@ -152,7 +162,20 @@ class Segment:
         self._chain = chain
 
     def add_step(self, node: onnx.NodeProto, axes: str) -> None:
-        """Append an element-wise node; ``axes`` of its data: ``nchw``, ``nhwc`` or ``nf``."""
+        """Append an element-wise node; ``axes`` of its data: ``nchw``, ``nhwc`` or ``nf``.
+
+        NetworkError if its slope has both signs, as that of a LeakyRelu with negative alpha.
+        """
+        name = _MONOTONE_FROM_0.get(node.op_type)
+        slope = attributes(node).get(name, 0.0) if name else 0.0
+        if node.op_type == "PRelu":
+            name, slope = "slope", float(self._chain.constant(node.input[1]).min())
+        if slope < 0:
+            raise NetworkError(
+                f"{node_label(node)} has {name} {slope:g}: it falls on one side and rises on the "
+                "other",
+                expected=f"{name} of at least 0",
+            )
         self.steps.append((node, axes))
 
     def add_pool(self, pool: MaxPoolLayer, node: onnx.NodeProto) -> None:

@@ -238,6 +238,132 @@ def test_a_quantised_map_with_a_pool_and_scales_per_channel_behind_it() -> None:
     assert len(np.unique(network.class_scores.offset)) == 4
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        nn.Tanh(),
+        nn.Sigmoid(),
+        nn.LeakyReLU(0.2),
+        nn.PReLU(6),
+        nn.ELU(0.7),
+        nn.SELU(),
+        nn.CELU(1.3),
+        nn.Hardsigmoid(),
+        nn.ReLU6(),
+    ],
+    ids=lambda function: type(function).__name__,
+)
+def test_a_monotone_function_before_a_quantiser(function: nn.Module) -> None:
+    torch.manual_seed(13)
+    model = nn.Sequential(
+        qnn.QuantIdentity(bit_width=8),
+        qnn.QuantConv2d(3, 6, 3, bias=False, weight_bit_width=4),
+        nn.BatchNorm2d(6),  # gammas of both signs: functions that fall
+        function,
+        qnn.QuantIdentity(bit_width=4),
+        nn.Flatten(),
+        qnn.QuantLinear(6 * 36, 4, bias=True, weight_bit_width=4),
+    )
+    compare(settled(model, (3, 8, 8)), (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "function", [nn.LeakyReLU(-0.2), nn.PReLU(6, init=-0.1), nn.ELU(-0.7)], ids=str
+)
+def test_a_function_that_turns_round_is_refused(function: nn.Module) -> None:
+    model = nn.Sequential(
+        qnn.QuantConv2d(1, 6, 3, bias=False, weight_bit_width=4),
+        function,
+        qnn.QuantIdentity(bit_width=4),
+        nn.Flatten(),
+        qnn.QuantLinear(6 * 36, 3, bias=False, weight_bit_width=4),
+    ).eval()
+    with pytest.raises(NetworkError, match=r"Relu node .* has (alpha|slope) -0|Elu node .* -0\.7"):
+        import_qonnx(brevitas_to_qonnx(model, (1, 1, 8, 8)))
+
+
+def _averaged(*pool: nn.Module) -> nn.Module:
+    torch.manual_seed(14)
+    return settled(
+        nn.Sequential(
+            qnn.QuantIdentity(bit_width=8),
+            qnn.QuantConv2d(3, 6, 3, bias=False, weight_bit_width=3),
+            qnn.QuantReLU(bit_width=3),
+            *pool,
+            qnn.QuantReLU(bit_width=5),
+            nn.Flatten(),
+            qnn.QuantLinear(6, 4, bias=False, weight_bit_width=3),
+        ),
+        (3, 8, 10),
+    )
+
+
+class _Mean(nn.Module):
+    """Over height and width, without keeping them."""
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(self.axes)
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), _Mean((2, 3)), _Mean((-1, -2))], ids=str)
+def test_the_mean_of_an_image_is_a_global_average_pool(pool: nn.Module) -> None:
+    model = _averaged(pool)
+    operators = {node.op_type for node in brevitas_to_qonnx(model, (1, 3, 8, 10)).graph.node}
+    assert "ReduceMean" in operators
+    network = compare(model, (3, 8, 10))
+    assert isinstance(network.layers[1], ConvLayer)
+    assert network.layers[1].kernel == (6, 8)
+    assert network.layers[1].groups == 6
+
+
+def test_the_mean_over_other_axes_is_refused() -> None:
+    model = brevitas_to_qonnx(_averaged(nn.AdaptiveAvgPool2d(1)), (1, 3, 8, 10))
+    mean = _node(model, "ReduceMean")
+    mean.input[1] = "other_axes"
+    axes = onnx.numpy_helper.from_array(np.array([1, 2]), "other_axes")
+    model.graph.initializer.append(axes)
+    with pytest.raises(NetworkError, match=r"ReduceMean node .* averages nchw over axes \[1, 2\]"):
+        import_qonnx(model)
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(dim=1), nn.LogSoftmax(dim=-1)], ids=str)
+def test_scores_are_those_before_a_last_softmax(last: nn.Module) -> None:
+    layers = _small_brevitas()
+    before = compare(layers, (2, 6, 8))
+    network = import_qonnx(brevitas_to_qonnx(nn.Sequential(layers, last).eval(), (1, 2, 6, 8)))
+    assert network.sha256 == before.sha256
+    pixels = random_pixels(6, network, 32)
+    scores = network.scores(run_integers(network, network.encode_pixels(pixels)))
+    with torch.no_grad():
+        expected = last(layers(torch.from_numpy(as_picture(pixels)))).numpy()
+    np.testing.assert_allclose(last(torch.from_numpy(scores)), expected, atol=1e-4)
+    assert (scores.argmax(1) == expected.argmax(1)).all()
+
+
+def test_a_softmax_elsewhere_is_refused() -> None:
+    layers = _small_brevitas()
+    for more, words in (
+        ((nn.Softmax(dim=1), qnn.QuantIdentity(bit_width=4)), "follows Softmax node"),
+        ((nn.Softmax(dim=0),), r"Softmax node .* works on axis 0 of nf"),
+    ):
+        model = nn.Sequential(layers, *more).eval()
+        with pytest.raises(NetworkError, match=words):
+            import_qonnx(brevitas_to_qonnx(model, (1, 2, 6, 8)))
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d((2, 1))], ids=str)
+def test_a_padded_or_rectangular_max_pool_is_refused(pool: nn.Module) -> None:
+    model = nn.Sequential(
+        qnn.QuantConv2d(1, 2, 3, bias=False, weight_bit_width=4), qnn.QuantReLU(bit_width=2), pool
+    ).eval()
+    with pytest.raises(NetworkError, match=r"MaxPool node .* expected a square window, .* no pad"):
+        import_qonnx(brevitas_to_qonnx(model, (1, 1, 8, 8)))
+
+
 def _small_brevitas() -> nn.Module:
     torch.manual_seed(9)
     weights = {"weight_bit_width": 3, "bias": False}
@@ -324,8 +450,10 @@ def _node(model: onnx.ModelProto, operator: str) -> onnx.NodeProto:
     return next(node for node in model.graph.node if node.op_type == operator)
 
 
-def _sigmoid(model: onnx.ModelProto) -> None:
-    _node(model, "BatchNormalization").op_type = "Sigmoid"
+def _sine(model: onnx.ModelProto) -> None:
+    node = _node(model, "BatchNormalization")
+    node.op_type = "Sin"
+    del node.input[1:], node.attribute[:]
 
 
 def _plain_weights(model: onnx.ModelProto) -> None:
@@ -377,7 +505,7 @@ def _zero_point(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (_sigmoid, rf"Sigmoid node 'conv0_normalised' is not supported.*{SUPPORTED_OPERATORS[0]}"),
+        (_sine, rf"Sin node 'conv0_normalised' is not supported.*{SUPPORTED_OPERATORS[0]}"),
         (_plain_weights, "weights 'conv0_weights' of Conv node 'conv0' are not quantised"),
         (_dilated, r"Conv node 'conv0' has dilations \[2, 2\]"),
         (_lopsided, r"Conv node 'conv0' has padding \[1, 0, 0, 0\]; expected symmetric"),
