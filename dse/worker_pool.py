@@ -20,6 +20,9 @@ from dse.worker import Outcome, Task, serve
 #: Longest time, in seconds, until a dead worker is noticed whose pipe a stray child still holds.
 _POLL_SECONDS = 1.0
 
+#: Signals by which a person, a shell or an operating system asks us to end.
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def run_tasks(
     tasks: Iterable[tuple[int, Callable[[], Task]]], workers: int
@@ -52,7 +55,7 @@ def run_tasks(
                     yield busy.pop(worker), outcome
     finally:
         # A second Ctrl-C must not leave a worker behind.
-        with _ctrl_c_waits():
+        with _signals_wait():
             for worker in (*idle, *busy):
                 worker.kill()
 
@@ -112,31 +115,42 @@ class _Worker:
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs,), name="dse worker")
         # Half started, a worker would complain of a driver that hangs up.
-        with _ctrl_c_waits():
+        with _signals_wait():
             process.start()
             self._process, self._connection = process, ours
         theirs.close()
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Put off a Ctrl-C until the block is done; a process started in it does not see it at all."""
+def _signals_wait() -> Iterator[None]:
+    """Put off Ctrl-C and what else asks us to end until the block is done.
+
+    A process started in the block does not see a Ctrl-C at all.
+    """
     arrived: list[int] = []
-    # Python runs the handler in the main thread, whichever thread the signal reached: blocking it
-    # is enough for the process that is started (it inherits that), not for us.
+    # Python runs a handler in the main thread, whichever thread the signal reached: blocking it is
+    # enough for the process that is started (it inherits that), not for us. Only SIGINT is blocked:
+    # tools that a worker starts can still be asked to end.
     in_main_thread = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
+    handlers = {
+        number: handler
+        for number in _ENDING_SIGNALS
+        if (handler := signal.getsignal(number)) is not None  # installed by C code: not ours
+    }
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if in_main_thread:
-        signal.signal(signal.SIGINT, lambda number, _frame: arrived.append(number))
+        for number in handlers:
+            signal.signal(number, lambda number, _frame: arrived.append(number))
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if in_main_thread:
-            signal.signal(signal.SIGINT, handler)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     if arrived:
-        raise KeyboardInterrupt
+        # To whoever handles it, or to its end.
+        signal.raise_signal(arrived[0])
 
 
 def _how_it_ended(code: int | None) -> str:

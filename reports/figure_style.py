@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,10 @@ from reports.utilization import Source
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# What matplotlib says of a home it cannot write to, or of the cache it makes there, is of no concern
+# amid a sweep; without a handler it would be printed.
+logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 #: Okabe and Ito's palette, told apart by colour-blind people too; yellow is left out (too pale).
 RESOURCE_COLOURS = {

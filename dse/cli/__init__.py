@@ -1,22 +1,24 @@
 """The command line ``dse``: one group, one file per command, errors handled in one place.
 
 Exit codes: 0 done; 1 a design point failed, the reader of our output went away, or a bug of ours;
-2 the user can put it right (bad option, bad file, store in use, disk full); 130 interrupted.
+2 the user can put it right (bad option, bad file, store in use, disk full); 130 interrupted; 129 or
+143 ended by SIGHUP or SIGTERM.
 """
 
 from __future__ import annotations
 
 import errno
-import io
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from dse.errors import DseError
+from dse.cli.ending_signals import Terminated, ending_signals
+from dse.cli.standard_streams import prepare_standard_streams, silence_output
+from dse.errors import DseError, OutputError
 
 #: Every command with its short help, in the order of use. ``dse/cli/<name>.py`` holds the command
 #: as an attribute of the same name. The help stands here so that ``dse --help`` imports none.
@@ -79,27 +81,30 @@ class CommandGroup(click.Group):
         if debug:
             # People add it to the line that failed, so it may stand behind the command, too.
             given = ["--debug", *(argument for argument in given if argument != "--debug")]
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # A terminal without ≈ or ¹ shows an escape rather than failing.
-            sys.stdout.reconfigure(errors="backslashreplace")
+        prepare_standard_streams()
         try:
-            code = super().main(given, *rest, **extra)
-            sys.stdout.flush()
+            with ending_signals():
+                code = super().main(given, *rest, **extra)
+                sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(EXIT_USER_ERROR)
         except click.Abort:
             _complain("interrupted")
             sys.exit(EXIT_INTERRUPTED)
+        except Terminated as error:
+            _complain(f"ended by {error}")
+            sys.exit(error.exit_code)
         except (DseError, click.ClickException) as error:
             if debug:
                 _print_traceback()
             message = str(error) if isinstance(error, DseError) else error.format_message()
             _complain("error: " + " ".join(message.split()))
+            _flush_or_silence_output()
             sys.exit(EXIT_USER_ERROR)
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                _silence_output()
+                silence_output()
                 sys.exit(EXIT_BROKEN_PIPE)
             if debug:
                 _print_traceback()
@@ -119,7 +124,9 @@ def _refuse_empty_values(ctx: click.Context, arguments: Sequence[str]) -> None:
 
 
 def _complain(line: str) -> None:
-    click.echo(f"dse: {line}", err=True)
+    # Where nobody can be told, the exit code still tells.
+    with suppress(OSError):
+        click.echo(f"dse: {line}", err=True)
 
 
 def _print_traceback() -> None:
@@ -128,9 +135,12 @@ def _print_traceback() -> None:
     traceback.print_exc()
 
 
-def _silence_output() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush does not fail as well."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush_or_silence_output() -> None:
+    """Once it is said that the output cannot be written, the interpreter need not try again."""
+    try:
+        sys.stdout.flush()
+    except (OutputError, OSError):
+        silence_output()
 
 
 @click.group(

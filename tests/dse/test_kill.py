@@ -125,6 +125,58 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(
     assert sum(sandbox.builds().values()) == len(SLUGS) + 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("whole_group", [True, False], ids=["group", "driver"])
+def test_being_asked_to_end_is_like_ctrl_c(
+    sandbox: Sandbox, number: signal.Signals, whole_group: bool
+) -> None:
+    sandbox.order("1-second", "hang")
+    process = sandbox.start(*sandbox.sweep_arguments("--workers", "2"))
+    sandbox.wait_for_builds(len(SLUGS))
+    time.sleep(0.3)
+    (os.killpg if whole_group else os.kill)(process.pid, number)
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert output == ""
+    assert errors.splitlines()[-1] == f"dse: ended by {number.name}"
+    assert "Traceback" not in errors
+    sandbox.assert_no_process_is_left()
+    assert assert_results_are_whole(sandbox.out) == set(SLUGS) - {"1-second"}
+    for pattern in LEFTOVERS:
+        assert not list(sandbox.out.glob(pattern))
+    sandbox.order("1-second", "")
+    assert sandbox.sweep().returncode == 0
+    assert sum(sandbox.builds().values()) == len(SLUGS) + 1
+
+
+def test_being_asked_to_end_while_workers_start(sandbox: Sandbox) -> None:
+    for pause in (0.0, 0.05, 0.2):
+        process = sandbox.start(*sandbox.sweep_arguments(), seconds=10)
+        deadline = time.monotonic() + 30
+        while len(psutil.Process(process.pid).children()) < 2:
+            assert time.monotonic() < deadline
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert errors.splitlines()[-1] == "dse: ended by SIGTERM"
+        assert "Traceback" not in errors
+        sandbox.assert_no_process_is_left()
+
+
+def test_a_hangup_that_is_ignored_stays_so(sandbox: Sandbox) -> None:
+    """As with nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = sandbox.start(*sandbox.sweep_arguments(), seconds=0.2)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    sandbox.wait_for_builds(1)
+    os.kill(process.pid, signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 def test_ctrl_c_while_workers_start(sandbox: Sandbox) -> None:
     process = sandbox.start(*sandbox.sweep_arguments(), seconds=10)
     deadline = time.monotonic() + 30
