@@ -78,6 +78,9 @@ def read_own_records(out: Path) -> list[SweepRecord]:
             where=path,
             expected=f"version {VERSION}",
         )
+    if not content["records"]:
+        # A sweep has the whole network at least.
+        raise StoreError("damaged: holds no records; sweep again", where=path)
     return [load_record(json.dumps(record), path) for record in content["records"]]
 
 
