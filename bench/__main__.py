@@ -13,12 +13,10 @@ from bench.folding_estimates import folding_estimates
 from bench.image_throughput import image_throughput
 from bench.report_reading import report_reading
 
-BENCHMARKS = (folding_estimates, image_throughput, report_reading)
-
 
 def main() -> None:
     """Run every benchmark; ``--json`` prints data instead of a table."""
-    results = [benchmark() for benchmark in BENCHMARKS]
+    results = [*folding_estimates(), image_throughput(), report_reading()]
     if "--json" in sys.argv[1:]:
         print(json.dumps([asdict(result) for result in results], indent=1))
         return
