@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TypedDict
 
 from finn_flows.backends.interface import Backend, BuildResult, Part
 from finn_flows.cut import cut_position, cut_tensor
@@ -23,9 +24,8 @@ def is_empty(part: Part) -> bool:
 
 def built_record(part: Part, backend: Backend, result: BuildResult) -> SweepRecord:
     """The record of a part that ``backend`` built."""
-    return _record(
-        part,
-        backend,
+    return replace(
+        _record(part, backend),
         utilization=result.utilization,
         cycles=result.cycles,
         slowest=result.slowest,
@@ -35,15 +35,23 @@ def built_record(part: Part, backend: Backend, result: BuildResult) -> SweepReco
 
 def empty_record(part: Part, backend: Backend) -> SweepRecord:
     """The record of a part without layers."""
-    return _record(part, backend, empty=True)
+    return replace(_record(part, backend), empty=True)
 
 
 def failed_record(part: Part, backend: Backend, error: str) -> SweepRecord:
     """The record of a part that could not be built; ``error`` becomes one line."""
-    return _record(part, backend, error=" ".join(error.split()) or "failed without a message")
+    line = " ".join(error.split()) or "failed without a message"
+    return replace(_record(part, backend), error=line)
 
 
-def published_as(network: Network, folding: Folding) -> dict[str, Any]:
+class PublishedAs(TypedDict):
+    """The fields of a record that say of which published design it is."""
+
+    published_design: str | None
+    published_folding: bool
+
+
+def published_as(network: Network, folding: Folding) -> PublishedAs:
     """``published_design`` and ``published_folding`` of a record, told by content, not by names."""
     if not is_cnv_w2a2(network):
         return {"published_design": None, "published_folding": False}
@@ -51,7 +59,8 @@ def published_as(network: Network, folding: Folding) -> dict[str, Any]:
     return {"published_design": CNV_W2A2, "published_folding": same}
 
 
-def _record(part: Part, backend: Backend, **outcome: object) -> SweepRecord:
+def _record(part: Part, backend: Backend) -> SweepRecord:
+    """What is known of the part before it is built."""
     cut = part.cut
     return SweepRecord(
         network=part.whole.name,
@@ -65,5 +74,4 @@ def _record(part: Part, backend: Backend, **outcome: object) -> SweepRecord:
         folding=part.folding.name,
         bytes_per_image=None if cut is None else cut_tensor(part.whole, cut).bytes_per_image,
         **published_as(part.whole, part.folding),
-        **outcome,  # type: ignore[arg-type]
     )
