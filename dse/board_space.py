@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dse.resource_counts import Region
 from reports.devices import Device
-from reports.panels import RESOURCE_TITLES, format_used
+from reports.resource_text import RESOURCE_TITLES, format_used
 from reports.sweep_record import PartName
 from reports.utilization import RESOURCES
 

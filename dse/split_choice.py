@@ -17,7 +17,7 @@ from dse.split_candidate import Candidate
 from dse.split_reasons import TIES, notes_on, why_chosen, why_lost
 from dse.split_rules import RULES, Rule, Score
 from reports.devices import Device
-from reports.panels import RESOURCE_TITLES, format_used
+from reports.resource_text import RESOURCE_TITLES, format_used
 from reports.sweep_record import SweepRecord
 from reports.table import (
     TABLE_RESOURCES,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dse.split_candidate import Candidate
 from dse.split_rules import Rule, Score
-from reports.panels import RESOURCE_TITLES
+from reports.resource_text import RESOURCE_TITLES
 from reports.table import TABLE_RESOURCES, Point, SplitTable
 from reports.utilization import Scope, Source
 

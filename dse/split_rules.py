@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from dse.split_candidate import Candidate
 from reports.devices import Device
-from reports.panels import RESOURCE_TITLES, format_percent, format_used
+from reports.resource_text import RESOURCE_TITLES, format_percent, format_used
 from reports.table import TABLE_RESOURCES
 
 

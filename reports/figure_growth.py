@@ -12,7 +12,7 @@ from reports.figure_style import (
     write_note,
 )
 from reports.figure_text import missing_notes, source_label
-from reports.panels import RESOURCE_TITLES
+from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import PartName
 from reports.table import TABLE_RESOURCES, Point, SplitTable
 from reports.utilization import Source

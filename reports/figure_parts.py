@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from reports.figure_style import render, write_note
 from reports.figure_text import missing_notes, source_label
-from reports.panels import RESOURCE_TITLES, format_percent
 from reports.published import NETWORK
+from reports.resource_text import RESOURCE_TITLES, format_percent
 from reports.sweep_record import PartName
 from reports.table import TABLE_RESOURCES, WHOLE, Entry, SplitTable
 from reports.utilization import Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.panels import RESOURCE_TITLES
+from reports.resource_text import RESOURCE_TITLES
 from reports.table import TABLE_RESOURCES, Entry, SplitTable, Status
 from reports.utilization import Scope, Source
 

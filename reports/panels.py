@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
+from reports.page import Cell, Column, Page, Panel, PanelKind
 from reports.published import FF_FOOTNOTE
+from reports.resource_text import RESOURCE_TITLES, format_percent, format_used
 from reports.sweep_record import PartName
 from reports.table import (
     TABLE_RESOURCES,
@@ -17,149 +18,16 @@ from reports.table import (
     SplitTable,
     Status,
 )
-from reports.utilization import Scope, Source
-
-#: How the resources are called in a heading.
-RESOURCE_TITLES = {
-    "lut": "LUT",
-    "lut_as_logic": "LUT as logic",
-    "lutram": "LUTRAM",
-    "ff": "FF",
-    "bram": "BRAM",
-    "dsp": "DSP",
-    "uram": "URAM",
-}
-
-#: What is known beforehand of a tool's way of counting.
-_SOURCE_REMARKS = {
-    Source.YOSYS: "a leaner circuit than the HLS one, not the same circuit",
-}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A piece of text with the numbers of the notes that belong to it."""
-
-    text: str
-    marks: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Column:
-    """``name``: the resource or quantity; ``source`` is None for what no tool counts.
-
-    ``difference``: not what ``source`` says, but that less what the paper says.
-    """
-
-    name: str
-    source: Source | None = None
-    marks: tuple[int, ...] = ()
-    numeric: bool = True
-    difference: bool = False
-
-
-class PanelKind(StrEnum):
-    """What a panel tells."""
-
-    PERCENT = "percent"
-    USED = "used"
-    DIFFERENCE = "difference"
-    SECOND_PART = "second-part"
-    LINK = "link"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One block of text. ``side_by_side``: neighbouring columns are one resource of each source."""
-
-    kind: PanelKind
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    side_by_side: bool
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """Whose numbers stand in it."""
-        return tuple(dict.fromkeys(c.source for c in self.columns if c.source is not None))
-
-    @property
-    def heading(self) -> str:
-        """The title with the sources of its numbers: a block is never without."""
-        return f"{self.title} — {' | '.join(source.value for source in self.sources)}"
-
-    @property
-    def groups(self) -> tuple[tuple[str, int, int], ...]:
-        """Runs of columns of one name behind the first: (name, first, last), counted from 1."""
-        runs: list[tuple[str, int, int]] = []
-        for position, column in enumerate(self.columns[1:], start=2):
-            if runs and runs[-1][0] == column.name:
-                runs[-1] = (column.name, runs[-1][1], position)
-            else:
-                runs.append((column.name, position, position))
-        return tuple(runs)
-
-    def pieces(self, most_columns: int) -> list[Panel]:
-        """The panel in as many as ``most_columns`` wide at most; a resource stays in one piece.
-
-        A panel that is not side by side is one piece; so is a resource, however many its sources.
-        """
-        if len(self.columns) <= most_columns or not self.side_by_side:
-            return [self]
-        runs: list[list[int]] = []
-        for _, first, last in self.groups:
-            columns = list(range(first - 1, last))
-            if not runs or 1 + len(runs[-1]) + len(columns) > most_columns:
-                runs.append([])
-            runs[-1] += columns
-        pieces = []
-        for run in runs:
-            kept = [0, *run]
-            names = ", ".join(dict.fromkeys(self.columns[i].name for i in run))
-            pieces.append(
-                replace(
-                    self,
-                    title=f"{self.title}: {names}",
-                    columns=tuple(self.columns[i] for i in kept),
-                    rows=tuple(tuple(row[i] for i in kept) for row in self.rows),
-                )
-            )
-        return pieces
-
-    def of_source(self, source: Source) -> Panel:
-        """The columns of one source and of none; rows of which that source says nothing go."""
-        kept = [i for i, c in enumerate(self.columns) if c.source in (None, source)]
-        own = [i for i in kept if self.columns[i].source is not None]
-        rows = [row for row in self.rows if any(row[i] != Cell("") for i in own)]
-        return Panel(
-            self.kind,
-            self.title,
-            tuple(self.columns[i] for i in kept),
-            tuple(tuple(row[i] for i in kept) for row in rows),
-            self.side_by_side,
-        )
-
-
-@dataclass(frozen=True)
-class Page:
-    """Everything a person reads: ``sources`` as (name, description), ``notes`` counted from 1."""
-
-    title: str
-    panels: tuple[Panel, ...]
-    sources: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-
-
-class _Notes:
-    """Numbers notes in the order in which they are first needed."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def mark(self, text: str) -> int:
-        if text not in self.texts:
-            self.texts.append(text)
-        return self.texts.index(text) + 1
+from reports.table_notes import (
+    Notes,
+    describe_source,
+    difference_marks,
+    folding_marks,
+    knows,
+    same_ff,
+    unknown_marks,
+)
+from reports.utilization import Source
 
 
 def lay_out(table: SplitTable, differences: bool = False) -> Page:
@@ -167,7 +35,7 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
 
     ``differences``: behind the percent of each tool stands its difference to the paper's.
     """
-    notes = _Notes()
+    notes = Notes()
     configuration = table.configuration
     firsts = [_part_at(table, point) for point in table.points]
     panels: list[Panel] = []
@@ -194,19 +62,6 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
     )
 
 
-# -- numbers as text ----------------------------------------------------------------------------
-
-
-def format_used(resource: str, count: float) -> str:
-    """Whole units; BRAM, in halves, with one decimal."""
-    return f"{count:.1f}" if resource == "bram" else f"{count:.0f}"
-
-
-def format_percent(share: float) -> str:
-    """Two decimals, as the paper prints."""
-    return f"{share:.2f}"
-
-
 def _percent_cell(entry: Entry, resource: str) -> str:
     share = entry.percent[resource]
     return "" if share is None else format_percent(share)
@@ -224,8 +79,6 @@ def _both_cell(entry: Entry, resource: str) -> str:
     return f"{used} ({share})" if share else used
 
 
-# -- panels -------------------------------------------------------------------------------------
-
 _Row = dict[Source, Entry]
 
 
@@ -237,12 +90,12 @@ def _part_at(table: SplitTable, point: Point) -> _Row:
 
 
 def _percent_panel(
-    table: SplitTable, title: str, rows: Sequence[_Row], notes: _Notes, differences: bool
+    table: SplitTable, title: str, rows: Sequence[_Row], notes: Notes, differences: bool
 ) -> Panel:
     panel = _side_by_side(table, PanelKind.PERCENT, title, rows, _percent_cell, notes)
     if not differences or not table.differences:
         return panel
-    marks = _difference_marks(table, table.sources, notes)
+    marks = difference_marks(table, table.sources, notes)
     columns, lines = [panel.columns[0]], [[line[0]] for line in panel.rows]
     shown = [row for row in rows if row]
     keys = [(resource, source) for resource in TABLE_RESOURCES for source in table.sources]
@@ -276,14 +129,14 @@ def _side_by_side(
     title: str,
     rows: Sequence[_Row],
     cell: Callable[[Entry, str], str],
-    notes: _Notes,
+    notes: Notes,
 ) -> Panel:
     columns = [Column("Split", numeric=False)]
     for resource in TABLE_RESOURCES:
         for source in table.sources:
-            marks = _unknown_marks(table, resource, source, notes)
+            marks = unknown_marks(table, resource, source, notes)
             if source is Source.PAPER:
-                marks += _folding_marks(table, notes)
+                marks += folding_marks(table, notes)
             columns.append(Column(RESOURCE_TITLES[resource], source, marks))
     lines = []
     for point, row in zip(table.points, rows, strict=True):
@@ -297,7 +150,7 @@ def _side_by_side(
     return Panel(kind, title, tuple(columns), tuple(lines), side_by_side=True)
 
 
-def _second_part_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
+def _second_part_panels(table: SplitTable, notes: Notes) -> Iterable[Panel]:
     """One panel for each source that says anything of second parts."""
     for source in table.sources:
         entries = [table.entry(point, PartName.SECOND, source) for point in table.points]
@@ -305,7 +158,7 @@ def _second_part_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
             continue
         columns = [Column("Split", numeric=False)]
         for resource in TABLE_RESOURCES:
-            marks = _unknown_marks(table, resource, source, notes)
+            marks = unknown_marks(table, resource, source, notes)
             columns.append(Column(RESOURCE_TITLES[resource], source, marks))
         lines = []
         for point, entry in zip(table.points, entries, strict=True):
@@ -320,7 +173,7 @@ def _second_part_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
         yield Panel(PanelKind.SECOND_PART, title, tuple(columns), tuple(lines), side_by_side=False)
 
 
-def _pipeline_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
+def _pipeline_panels(table: SplitTable, notes: Notes) -> Iterable[Panel]:
     for source in table.sources:
         pipelines = [pipeline for pipeline in table.pipelines if pipeline.source is source]
         if not pipelines:
@@ -343,7 +196,7 @@ def _pipeline_panels(table: SplitTable, notes: _Notes) -> Iterable[Panel]:
         yield Panel(PanelKind.LINK, "Link and cycles per image", columns, lines, side_by_side=False)
 
 
-def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: _Notes) -> tuple[Cell, ...]:
+def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: Notes) -> tuple[Cell, ...]:
     point, source = pipeline.point, pipeline.source
     part = PartName.WHOLE if point == WHOLE else PartName.FIRST
     first = table.entry(point, part, source)
@@ -363,57 +216,22 @@ def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: _Notes) -> tupl
     )
 
 
-def _cycles_cell(entry: Entry | None, notes: _Notes) -> Cell:
+def _cycles_cell(entry: Entry | None, notes: Notes) -> Cell:
     if entry is None:
         return Cell("")
     return _outcome(entry, notes) or Cell("" if entry.cycles is None else str(entry.cycles))
 
 
-def _difference_marks(
-    table: SplitTable, sources: Iterable[Source], notes: _Notes
-) -> tuple[int, ...]:
-    """What to bear in mind where numbers of ``sources`` are held against the paper's."""
-    marks = []
-    scopes = {entry.source: entry.utilization.scope for entry in table.entries if entry.utilization}
-    alone = [
-        source.value
-        for source in dict.fromkeys(sources)
-        if source is not Source.PAPER and scopes.get(source) is Scope.OUT_OF_CONTEXT
-    ]
-    if alone:
-        marks.append(
-            notes.mark(
-                "The paper's figures contain the PS/AXI shell, those of "
-                f"{', '.join(alone)} are the accelerator alone: the difference is not the error of "
-                "an estimate."
-            )
-        )
-    return tuple(marks)
-
-
-def _folding_marks(table: SplitTable, notes: _Notes) -> tuple[int, ...]:
-    """Published figures beside another folding than theirs."""
-    if table.published_folding:
-        return ()
-    return (
-        notes.mark(
-            "The paper's circuits have the folding published with BNN-PYNQ, which is not the "
-            f"folding here ({table.configuration.folding}): other circuits, so no difference is "
-            "computed."
-        ),
-    )
-
-
-def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
+def _difference_panel(table: SplitTable, notes: Notes) -> Panel:
     compared = [difference.source for difference in table.differences]
-    marks = _difference_marks(table, compared, notes)
+    marks = difference_marks(table, compared, notes)
     columns = [Column("", numeric=False)]
     means, counts = [Cell("first part", marks)], [Cell("splits")]
     for resource in TABLE_RESOURCES:
         for difference in table.differences:
             if difference.resource != resource:
                 continue
-            unknown = _unknown_marks(table, resource, difference.source, notes)
+            unknown = unknown_marks(table, resource, difference.source, notes)
             columns.append(Column(RESOURCE_TITLES[resource], difference.source, unknown))
             mean = difference.percentage_points
             means.append(Cell("" if mean is None else format_percent(mean)))
@@ -427,10 +245,7 @@ def _difference_panel(table: SplitTable, notes: _Notes) -> Panel:
     )
 
 
-# -- cells and their notes ----------------------------------------------------------------------
-
-
-def _label(point: Point, notes: _Notes) -> Cell:
+def _label(point: Point, notes: Notes) -> Cell:
     if point == WHOLE:
         return Cell("whole")
     if point.pool != "after":
@@ -444,7 +259,7 @@ def _resource_cell(
     entry: Entry | None,
     resource: str,
     cell: Callable[[Entry, str], str],
-    notes: _Notes,
+    notes: Notes,
 ) -> Cell:
     if entry is None:
         return Cell("")
@@ -453,20 +268,14 @@ def _resource_cell(
         return outcome
     text = cell(entry, resource)
     marks = []
-    if resource == "ff" and entry.source is Source.PAPER and _same_ff(table, entry):
+    if resource == "ff" and entry.source is Source.PAPER and same_ff(table, entry):
         marks.append(notes.mark(FF_FOOTNOTE))
-    if entry.used()[resource] is None and _knows(table, resource, entry.source):
+    if entry.used()[resource] is None and knows(table, resource, entry.source):
         marks.append(notes.mark(f"{entry.source.value} gives no count here: blank, not zero."))
     return Cell(text, tuple(marks))
 
 
-def _same_ff(table: SplitTable, entry: Entry) -> bool:
-    """Whether this is one of the two paper entries with the same FF, and both are in the table."""
-    pair = [table.entry(Point(split, "before"), PartName.FIRST, Source.PAPER) for split in (1, 2)]
-    return entry in pair and None not in pair
-
-
-def _outcome(entry: Entry, notes: _Notes) -> Cell | None:
+def _outcome(entry: Entry, notes: Notes) -> Cell | None:
     """What stands in place of a number where nothing was built."""
     if entry.status is Status.EMPTY:
         note = "empty: no layer is left behind this cut, so nothing is built."
@@ -481,52 +290,3 @@ def _outcome(entry: Entry, notes: _Notes) -> Cell | None:
         place = f"split {entry.point.split}{side}, {place}"
     error = " ".join((entry.error or "").split())
     return Cell("failed", (notes.mark(f"{entry.source.value}, {place}: failed: {error}"),))
-
-
-def _knows(table: SplitTable, resource: str, source: Source) -> bool:
-    return any(
-        entry.source is source and entry.used()[resource] is not None for entry in table.entries
-    )
-
-
-def _unknown_marks(
-    table: SplitTable, resource: str, source: Source, notes: _Notes
-) -> tuple[int, ...]:
-    """A mark where this source counts other resources, but never this one."""
-    known = {name: _knows(table, name, source) for name in TABLE_RESOURCES}
-    if known[resource] or not any(known.values()):
-        return ()
-    missing = ", ".join(RESOURCE_TITLES[name] for name, is_known in known.items() if not is_known)
-    return (notes.mark(f"{source.value} does not count {missing}: blank, not zero."),)
-
-
-def describe_source(table: SplitTable, source: Source) -> str:
-    """Who says so, what was counted, and what was left out, from the entries themselves."""
-    entries = [entry for entry in table.entries if entry.source is source]
-    built = [entry.utilization for entry in entries if entry.utilization is not None]
-    sentences = []
-    citations = dict.fromkeys(entry.citation for entry in entries if entry.citation is not None)
-    for citation in citations:
-        cited = [entry for entry in entries if entry.citation == citation]
-        where = "whole network" if cited[0].part is PartName.WHOLE else "first parts"
-        derived = "; percent as printed, ≈ used = percent × device" * cited[0].used_derived
-        sentences.append(f"{where}: {citation}{derived}")
-    if not citations:
-        tools = sorted({f"{one.tool} {one.tool_version}".strip() for one in built})
-        stages = sorted({one.stage.value for one in built})
-        sentences += [", ".join(tools), "/".join(stages)]
-    what = {
-        Scope.OUT_OF_CONTEXT: "the accelerator alone, without a shell",
-        Scope.WITH_SHELL: "with the PS/AXI shell around the accelerator",
-    }
-    sentences += [what[scope] for scope in sorted({one.scope for one in built})]
-    uncounted = sorted({kind for entry in entries for kind in entry.uncounted})
-    if uncounted:
-        sentences.append(f"counted as 0 there: {', '.join(uncounted)}")
-    if source in _SOURCE_REMARKS:
-        sentences.append(_SOURCE_REMARKS[source])
-    if not built and not citations:
-        return "nothing was built"
-    if table.device is None:
-        sentences.append(f"no percent: {table.configuration.device} is not in the device table")
-    return "; ".join(sentences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reports.panels import Page
+from reports.page import Page
 
 
 def render_page(template: str, page: Page, escape: Callable[[str], str], **syntax: str) -> str:

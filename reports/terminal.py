@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.panels import Column, Panel, lay_out
+from reports.page import Column, Panel
+from reports.panels import lay_out
 from reports.sweep_record import SweepRecord
 from reports.table import build_table, group_records
 from reports.utilization import Source

@@ -8,9 +8,12 @@ from importlib.metadata import version
 
 from reports.choice_record import ChoiceRecord
 from reports.inline_svg import inline_svg
-from reports.panels import RESOURCE_TITLES, Panel, PanelKind, describe_source, lay_out
+from reports.page import Panel, PanelKind
+from reports.panels import lay_out
+from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import PartName
 from reports.table import TABLE_RESOURCES, WHOLE, SplitTable, Status
+from reports.table_notes import describe_source
 from reports.utilization import RESOURCES, Source
 
 #: Columns of numbers that fit an A4 page (and, in the page's type, stay legible there).

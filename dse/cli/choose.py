@@ -175,7 +175,7 @@ def _plain_table() -> Table:
 
 def _free_table(choice: Choice) -> Table:
     """A row for each resource: used and free on the first board, then on the second."""
-    from reports.panels import RESOURCE_TITLES
+    from reports.resource_text import RESOURCE_TITLES
 
     table = _plain_table()
     table.add_column("")
@@ -198,7 +198,7 @@ def _free_table(choice: Choice) -> Table:
 
 
 def _space_cells(space: ResourceSpace | None) -> tuple[str, str]:
-    from reports.panels import format_percent
+    from reports.resource_text import format_percent
 
     if space is None:
         return "", ""
@@ -211,7 +211,7 @@ def _space_cells(space: ResourceSpace | None) -> tuple[str, str]:
 
 
 def _count(resource: str, count: float) -> str:
-    from reports.panels import format_used
+    from reports.resource_text import format_used
 
     return format_used(resource, count)
 

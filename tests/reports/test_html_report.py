@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reports.inline_svg import inline_svg
-from reports.panels import PanelKind, lay_out
+from reports.page import PanelKind
+from reports.panels import lay_out
 from reports.sweep_record import PartName, SweepRecord
 from reports.table import build_table
 from reports.utilization import Source
