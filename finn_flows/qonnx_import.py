@@ -29,6 +29,7 @@ from dse.errors import DseError, NetworkError, NetworkFileError
 from finn_flows.integer_type import IntegerType
 from finn_flows.network import ClassScores, Layer, MaxPoolLayer, Network, Shape
 from finn_flows.onnx_chain import OnnxChain
+from finn_flows.onnx_file import load_onnx, onnx_fault
 from finn_flows.onnx_node import attributes, node_label
 from finn_flows.qonnx_scores import (
     detach_affine_end,
@@ -70,7 +71,7 @@ def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) 
     if not isinstance(source, str | Path):
         return _Importer(source).network(name or source.graph.name or "network")
     path = Path(source)
-    model = _load(path)
+    model = load_onnx(path)
     try:
         return _Importer(model).network(name or path.stem)
     except DseError as error:
@@ -83,47 +84,10 @@ def import_qonnx(source: Path | str | onnx.ModelProto, name: str | None = None) 
     except Exception as error:
         # A file with wrong bytes in it can break anything; the checker of ONNX says whether it is
         # one. If not, the error is a bug of ours and must not look like the file's.
-        fault = _fault(model)
+        fault = onnx_fault(model)
         if fault is None:
             raise
         raise NetworkFileError(f"not a sound ONNX model: {fault}", where=path) from error
-
-
-def _fault(model: onnx.ModelProto) -> str | None:
-    """What is wrong with ``model`` as ONNX, None if nothing is."""
-    import onnx
-
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
-        return str(error)
-    return None
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    try:
-        model = onnx.load_from_string(path.read_bytes())
-    except OSError as error:
-        raise NetworkFileError(f"cannot read: {error.strerror or error}", where=path) from error
-    except (DecodeError, ValueError) as error:
-        raise NetworkFileError(
-            f"not an ONNX file ({error})", where=path, expected="a QONNX model"
-        ) from error
-    if not model.graph.node:
-        raise NetworkFileError("holds no ONNX graph", where=path, expected="a QONNX model")
-    try:
-        # Large parameters may lie in files of their own, in the model's folder and nowhere else.
-        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise NetworkFileError(
-            f"cannot read its external data: {error}",
-            where=path,
-            expected=f"the data files in {path.parent}",
-        ) from error
-    return model
 
 
 class _Importer:

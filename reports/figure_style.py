@@ -12,8 +12,8 @@ from reports.utilization import Source
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What matplotlib says of a home it cannot write to, or of the cache it makes there, is of no concern
-# amid a sweep; without a handler it would be printed.
+# What matplotlib says of a home it cannot write to, or of the cache it makes there, is of no
+# concern amid a sweep; without a handler it would be printed.
 logging.getLogger("matplotlib").addHandler(logging.NullHandler())
 
 #: Okabe and Ito's palette, told apart by colour-blind people too; yellow is left out (too pale).
