@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,8 +59,20 @@ class Sandbox:
             *("--pool", "both", "--backend", "sleeping", "--out", str(self.out), *more),
         )
 
-    def start(self, *arguments: str, seconds: float = 0.0) -> subprocess.Popen[str]:
-        """Start ``dse``; each point takes ``seconds``."""
+    def start(
+        self, *arguments: str, seconds: float = 0.0, ignoring: signal.Signals | None = None
+    ) -> subprocess.Popen[str]:
+        """Start ``dse``; each point takes ``seconds``.
+
+        Signals do what they do in a terminal, but for ``ignoring``, however the tests themselves
+        were started: a background job or nohup would hand down ignored ones.
+        """
+
+        def as_in_a_terminal() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                ignored = number is ignoring
+                signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+
         environment = {
             **os.environ,
             "PYTHONPATH": str(PROJECT),
@@ -76,6 +89,7 @@ class Sandbox:
             text=True,
             # As a shell starts a job: Ctrl-C goes to the whole group.
             start_new_session=True,
+            preexec_fn=as_in_a_terminal,
         )
 
     def run(self, *arguments: str, seconds: float = 0.0) -> subprocess.CompletedProcess[str]:

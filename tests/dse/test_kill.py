@@ -166,11 +166,7 @@ def test_being_asked_to_end_while_workers_start(sandbox: Sandbox) -> None:
 
 def test_a_hangup_that_is_ignored_stays_so(sandbox: Sandbox) -> None:
     """As with nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = sandbox.start(*sandbox.sweep_arguments(), seconds=0.2)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    process = sandbox.start(*sandbox.sweep_arguments(), seconds=0.2, ignoring=signal.SIGHUP)
     sandbox.wait_for_builds(1)
     os.kill(process.pid, signal.SIGHUP)
     process.communicate(timeout=60)
