@@ -30,6 +30,8 @@ def built_record(part: Part, backend: Backend, result: BuildResult) -> SweepReco
         cycles=result.cycles,
         slowest=result.slowest,
         layers=result.layers,
+        cycles_measured=result.cycles_measured,
+        latency_cycles=result.latency_cycles,
     )
 
 

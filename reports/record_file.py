@@ -1,7 +1,8 @@
 """A sweep record as JSON text, as the result store keeps it.
 
 The text holds the fields of :class:`~reports.sweep_record.SweepRecord` under their own names, the
-nested records as objects, enumerations as their values. Unknown stays ``null``.
+nested records as objects, enumerations as their values. Unknown stays ``null``. A field that has a
+default there may be missing: a text written before there was such a field is read on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import StoreError
-from reports.sweep_record import PartName, SweepRecord
+from reports.sweep_record import LayerRecord, PartName, SweepRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -70,17 +71,24 @@ def _contradiction(record: SweepRecord) -> str | None:
         return f"split {record.split} with pool {record.pool}"
     if record.pool not in (None, "before", "after"):
         return f"pool {record.pool!r}"
-    built = record.utilization is not None or record.cycles is not None
+    timed = record.cycles is not None or record.latency_cycles is not None
+    built = record.utilization is not None or timed
     if record.error is not None and built:
         return "both an error and a result"
     if record.empty and (built or record.layers or record.error is not None):
         return "an empty part, of which there is more to say"
-    counts = [record.utilization, *(layer.utilization for layer in record.layers)]
-    numbers = [record.clock_mhz]
-    for utilization in counts:
-        if utilization is not None:
-            numbers += [n for n in utilization.resources().values() if n is not None]
+    counted: tuple[SweepRecord | LayerRecord, ...] = (record, *record.layers)
+    if any(one.cycles_measured and one.cycles is None for one in counted):
+        return "measured cycles, but no cycles"
+    numbers: list[float | None] = [record.clock_mhz, record.cycles, record.latency_cycles]
+    for one in counted:
+        if one.utilization is not None:
+            numbers += one.utilization.resources().values()
+    for layer in record.layers:
+        numbers += [layer.cycles, layer.logic_depth, layer.carry_depth]
     for number in numbers:
+        if number is None:
+            continue
         # Also false for NaN.
         if not 0 <= number < float("inf"):
             return f"a count of {number}"

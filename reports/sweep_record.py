@@ -21,12 +21,18 @@ class LayerRecord:
     """One hardware node: its name, the network layer it belongs to, what it uses, its cycles.
 
     ``layer`` is a label such as ``conv3`` or ``pool3``; ``cycles`` per image, None if unknown.
+    ``cycles_measured``: whether these were counted in a cycle-accurate simulation of the circuit;
+    otherwise they are what the tool's model says. ``logic_depth``: LUTs on the longest path between
+    two registers, ``carry_depth``: CARRY4s on that same path; None where nobody looked.
     """
 
     name: str
     layer: str
     utilization: Utilization
     cycles: int | None
+    cycles_measured: bool = False
+    logic_depth: int | None = None
+    carry_depth: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,12 @@ class SweepRecord:
     """The outcome of one design point.
 
     ``split`` and ``pool`` (``before`` or ``after`` the cut) are None for the whole network.
-    ``cycles``: per image in steady state, set by the slowest node ``slowest``. ``bytes_per_image``:
-    over the link behind this part's cut, None for the whole. A point that failed has ``error`` (one
-    line) and neither utilization nor cycles. ``published_design``: the published network whose
+    ``cycles``: per image in steady state, set by the slowest node ``slowest``. ``latency_cycles``:
+    of one image alone through the part, from its first word taken to its last word given.
+    ``cycles_measured``: whether both were counted in a cycle-accurate simulation of this very part;
+    otherwise they are what the tool's model says. ``bytes_per_image``: over the link behind this
+    part's cut, None for the whole. A point that failed has ``error`` (one line) and neither
+    utilization nor cycles. ``published_design``: the published network whose
     layers these are, by their shapes and types and not by name, None for any other;
     ``published_folding``: whether the folding is the one published for it. An empty part (behind
     the last layer) has no layers, ``empty`` True and no utilization: nothing is built for it.
@@ -60,6 +69,8 @@ class SweepRecord:
     error: str | None = None
     published_design: str | None = None
     published_folding: bool = False
+    cycles_measured: bool = False
+    latency_cycles: int | None = None
 
     @property
     def frames_per_second(self) -> float | None:

@@ -64,8 +64,11 @@ class Part:
 class BuildResult:
     """What a backend found out about a part.
 
-    ``cycles``: per image in steady state, the slowest node's (``slowest``). ``artefacts``: files it
-    left in the output directory, by role. ``utilization`` is None only for a part without layers.
+    ``cycles``: per image in steady state, the slowest node's (``slowest``). ``latency_cycles``: of
+    one image alone through the part, from its first word taken to its last word given, None if
+    unknown. ``cycles_measured``: whether both were counted in a cycle-accurate simulation of this
+    very part; False: they are what a model says. ``artefacts``: files it left in the output
+    directory, by role. ``utilization`` is None only for a part without layers.
     """
 
     utilization: Utilization | None
@@ -73,6 +76,8 @@ class BuildResult:
     slowest: str | None
     layers: tuple[LayerRecord, ...]
     artefacts: dict[str, Path] = field(default_factory=dict)
+    cycles_measured: bool = False
+    latency_cycles: int | None = None
 
 
 class Backend(Protocol):

@@ -95,6 +95,22 @@ def test_the_record_says_what_crosses_the_cut(orders: Path, tmp_path: Path) -> N
         assert result.record.bytes_per_image == expected
 
 
+class Stopwatch(SleepingBackend):
+    """Measures what the sleeping backend only says."""
+
+    def build(self, part: Part, directory: Path) -> BuildResult:
+        said = super().build(part, directory)
+        return replace(said, cycles_measured=True, latency_cycles=7000)
+
+
+def test_the_record_says_whether_cycles_were_measured(orders: Path, tmp_path: Path) -> None:
+    (said,) = run(points()[:1], tmp_path / "said")
+    (measured,) = run(points()[:1], tmp_path / "measured", backend=Stopwatch())
+    assert (said.record.cycles_measured, said.record.latency_cycles) == (False, None)
+    assert (measured.record.cycles_measured, measured.record.latency_cycles) == (True, 7000)
+    assert run(points()[:1], tmp_path / "measured")[0].record == measured.record
+
+
 def test_known_points_start_no_worker(orders: Path, tmp_path: Path) -> None:
     first = run(points(), tmp_path)
     # Other names for the same integers: known, under the new names.

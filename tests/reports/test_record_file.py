@@ -32,7 +32,22 @@ utilizations = st.builds(
     uram=counts,
 )
 cycles = st.none() | st.integers(0, 10**12)
-layers = st.builds(LayerRecord, name=texts, layer=texts, utilization=utilizations, cycles=cycles)
+depths = st.none() | st.integers(0, 99)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> LayerRecord:
+    """Any layer; what has no cycles has none measured."""
+    found = draw(cycles)
+    return LayerRecord(
+        name=draw(texts),
+        layer=draw(texts),
+        utilization=draw(utilizations),
+        cycles=found,
+        cycles_measured=found is not None and draw(st.booleans()),
+        logic_depth=draw(depths),
+        carry_depth=draw(depths),
+    )
 
 
 @st.composite
@@ -57,12 +72,15 @@ def records(draw: st.DrawFn) -> SweepRecord:
         return replace(record, error=draw(texts))
     if outcome == "empty":
         return replace(record, empty=True)
+    found = draw(cycles)
     return replace(
         record,
         utilization=draw(utilizations),
-        cycles=draw(cycles),
+        cycles=found,
         slowest=draw(st.none() | texts),
-        layers=tuple(draw(st.lists(layers, max_size=3))),
+        layers=tuple(draw(st.lists(layers(), max_size=3))),
+        cycles_measured=found is not None and draw(st.booleans()),
+        latency_cycles=draw(cycles),
     )
 
 
@@ -113,6 +131,14 @@ def test_every_shortened_file_is_refused_by_name() -> None:
         ({"split": None}, "first part with split None"),
         ({"pool": "beside"}, "beside"),
         ({"pool": None}, "pool None"),
+        ({"cycles": None, "cycles_measured": True}, "measured cycles, but no cycles"),
+        ({"cycles": -1}, "a count of -1"),
+        ({"latency_cycles": -1}, "a count of -1"),
+        ({"latency_cycles": 1.5}, "latency_cycles"),
+        (
+            {"error": "x", "utilization": None, "cycles": None, "layers": [], "latency_cycles": 9},
+            "both an error and a result",
+        ),
     ],
 )
 def test_damage_is_named(change: dict[str, object], complaint: str) -> None:
@@ -128,6 +154,25 @@ def test_missing_field() -> None:
     del stored["network_sha256"]
     with pytest.raises(StoreError, match="network_sha256"):
         load_record(json.dumps(stored), "ab.json")
+
+
+@pytest.mark.parametrize("name", ["cycles", "logic_depth", "carry_depth"])
+def test_a_negative_count_of_a_layer_is_refused(name: str) -> None:
+    stored = json.loads(dump_record(built()))
+    stored["layers"][0][name] = -1
+    with pytest.raises(StoreError, match="a count of -1"):
+        load_record(json.dumps(stored), "ab.json")
+
+
+def test_a_record_from_before_anything_was_measured_is_read_on() -> None:
+    stored = json.loads(dump_record(built()))
+    for name in ("cycles_measured", "latency_cycles"):
+        del stored[name]
+    for name in ("cycles_measured", "logic_depth", "carry_depth"):
+        del stored["layers"][0][name]
+    assert load_record(json.dumps(stored), "ab.json") == built()
+    assert built().cycles_measured is False
+    assert built().latency_cycles is None
 
 
 def test_what_could_not_be_read_is_not_written() -> None:
