@@ -25,7 +25,6 @@ from finn_flows.integer_type import IntegerType
 from finn_flows.network import ComputeLayer, ConvLayer, MaxPoolLayer, Network
 from reports.devices import Device
 
-
 #: Inputs of the register file of FINN's padding module.
 _PADDING_REGISTER_INPUTS = (
     *("AWVALID", "AWADDR", "WVALID", "WDATA", "WSTRB", "BREADY"),

@@ -171,7 +171,7 @@ def _stitched(
     digest = hashlib.sha256(repr((sources, glue, part.whole.sha256)).encode())
     identity = int.from_bytes(digest.digest()[:4], "big")
     text = render(
-        "part.sv.j2",
+        "part.v.j2",
         comment=str(part),
         identity=identity,
         inner=inner,
@@ -181,7 +181,7 @@ def _stitched(
         unpacker=layers[0].module,
         packer=layers[-1].module,
     )
-    files = {**dict(sources), **dict(glue), "part.sv": text}
+    files = {**dict(sources), **dict(glue), "part.v": text}
     return Circuit(
         layers,
         ordered(files.items()),
