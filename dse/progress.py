@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dse.sweep_driver import PointResult, PointState, Progress
+from dse.point_result import PointResult, PointState
+from dse.sweep_driver import Progress
 from finn_flows.backends.interface import Part
 
 if TYPE_CHECKING:
@@ -31,57 +32,118 @@ def sweep_progress(*, quiet: bool) -> Iterator[Progress]:
 
 
 class TimeLeft:
-    """Seconds until the last point is finished, judged by the finished ones."""
+    """Seconds until the last shared step and point are finished, judged by the finished ones."""
 
     def __init__(self, to_build: int, workers: int) -> None:
-        self._left = to_build
+        self._points = _Kind(to_build)
+        self._steps = _Kind(0)
         self._workers = workers
-        self._seconds: list[float] = []
+
+    def steps_planned(self, count: int) -> None:
+        """So many shared steps are to be done, too."""
+        self._steps.left += count
+
+    def step_finished(self, seconds: float) -> None:
+        """A shared step finished that took ``seconds``."""
+        self._steps.finished(seconds)
 
     def finished(self, seconds: float) -> None:
         """A point finished that took ``seconds``."""
-        self._left -= 1
-        self._seconds.append(seconds)
+        self._points.finished(seconds)
+
+    def lost(self) -> None:
+        """A point will not be built after all."""
+        self._points.left -= 1
 
     @property
     def seconds(self) -> float | None:
-        """None while no point is finished. The remaining points share the workers evenly."""
-        if not self._seconds:
+        """None while no one of a kind that is left is finished, and before anything is.
+
+        What remains shares the workers evenly.
+        """
+        if not self._points.durations and not self._steps.durations:
             return None
-        rounds = -(-self._left // self._workers)
-        return rounds * sum(self._seconds) / len(self._seconds)
+        total = 0.0
+        for kind in (self._steps, self._points):
+            if kind.left and not kind.durations:
+                return None
+            if kind.durations:
+                rounds = -(-kind.left // self._workers)
+                total += rounds * sum(kind.durations) / len(kind.durations)
+        return total
+
+
+class _Kind:
+    """How many are left, and how many seconds each finished one took."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.durations: list[float] = []
+
+    def finished(self, seconds: float) -> None:
+        self.left -= 1
+        self.durations.append(seconds)
 
 
 class SilentProgress:
     """Shows nothing."""
 
-    def started(self, to_build: int, cached: int, workers: int) -> None:
+    def started(self, backend: str, to_build: int, cached: int, workers: int) -> None:
+        pass
+
+    def planning(self) -> None:
+        pass
+
+    def planned(self, steps: int, error: str | None) -> None:
+        pass
+
+    def step_begun(self, name: str) -> None:
+        pass
+
+    def step_finished(self, name: str, seconds: float, error: str | None) -> None:
         pass
 
     def building(self, part: Part) -> None:
         pass
 
-    def finished(self, result: PointResult, seconds: float) -> None:
+    def finished(self, result: PointResult, seconds: float | None) -> None:
         pass
 
 
 class LineProgress:
-    """One line per built point, for logs."""
+    """One line per built point and per shared step, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._to_build = 0
         self._done = 0
 
-    def started(self, to_build: int, cached: int, workers: int) -> None:
-        self._to_build = to_build
+    def started(self, backend: str, to_build: int, cached: int, workers: int) -> None:
+        self._to_build, self._done = to_build, 0
         if to_build:
-            self._print(f"{to_build} points to build on {workers} workers, {cached} known")
+            self._print(
+                f"{backend}: {to_build} points to build on {workers} workers, {cached} known"
+            )
+
+    def planning(self) -> None:
+        pass
+
+    def planned(self, steps: int, error: str | None) -> None:
+        if error is not None:
+            self._print(_plan_line(error))
+        elif steps:
+            self._print(f"{steps} steps that points share come first")
+
+    def step_begun(self, name: str) -> None:
+        pass
+
+    def step_finished(self, name: str, seconds: float, error: str | None) -> None:
+        self._print(_step_line(name, seconds, error))
 
     def building(self, part: Part) -> None:
         pass
 
-    def finished(self, result: PointResult, seconds: float) -> None:
+    def finished(self, result: PointResult, seconds: float | None) -> None:
         self._done += 1
         self._print(f"[{self._done}/{self._to_build}] {_line(result, seconds)}")
 
@@ -119,6 +181,7 @@ class BarProgress:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._backend = ""
         self._current: list[str] = []
         self._time_left = TimeLeft(0, 1)
 
@@ -128,42 +191,89 @@ class BarProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def started(self, to_build: int, cached: int, workers: int) -> None:
+    def started(self, backend: str, to_build: int, cached: int, workers: int) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
         if not to_build:
             return
+        self._backend = backend
+        self._current = []
         self._time_left = TimeLeft(to_build, workers)
-        self._task = self._bar.add_task("", total=to_build, left="")
+        self._task = self._bar.add_task("", total=to_build, left=backend)
         self._bar.start()
+
+    def planning(self) -> None:
+        self._current.append(_PLAN)
+        self._show(advance=0)
+
+    def planned(self, steps: int, error: str | None) -> None:
+        self._current.remove(_PLAN)
+        self._time_left.steps_planned(steps)
+        self._show(advance=0, more=steps)
+        if error is not None:
+            self._print(_plan_line(error))
+
+    def step_begun(self, name: str) -> None:
+        self._current.append(name)
+        self._show(advance=0)
+
+    def step_finished(self, name: str, seconds: float, error: str | None) -> None:
+        self._current.remove(name)
+        self._time_left.step_finished(seconds)
+        self._show(advance=1)
+        if error is not None:
+            self._print(_step_line(name, seconds, error))
 
     def building(self, part: Part) -> None:
         self._current.append(str(part))
         self._show(advance=0)
 
-    def finished(self, result: PointResult, seconds: float) -> None:
-        self._current.remove(str(result.part))
-        self._time_left.finished(seconds)
+    def finished(self, result: PointResult, seconds: float | None) -> None:
+        if seconds is None:
+            self._time_left.lost()
+        else:
+            self._current.remove(str(result.part))
+            self._time_left.finished(seconds)
         self._show(advance=1)
         if result.state is PointState.FAILED:
-            self._console.print(
-                _line(result, seconds), markup=False, highlight=False, soft_wrap=True
-            )
+            self._print(_line(result, seconds))
 
-    def _show(self, advance: int) -> None:
+    def _show(self, advance: int, more: int = 0) -> None:
         if self._task is None:
             return
+        if more:
+            [total] = [task.total or 0 for task in self._bar.tasks if task.id == self._task]
+            self._bar.update(self._task, total=total + more)
         seconds = self._time_left.seconds
+        left = self._backend if seconds is None else f"about {_duration(seconds)} left"
         self._bar.update(
-            self._task,
-            advance=advance,
-            description="; ".join(self._current),
-            left="" if seconds is None else f"about {_duration(seconds)} left",
+            self._task, advance=advance, description="; ".join(self._current), left=left
         )
 
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-def _line(result: PointResult, seconds: float) -> str:
+
+#: What is shown while a backend is asked for the steps that points share.
+_PLAN = "looking for what the points share"
+
+
+def _line(result: PointResult, seconds: float | None) -> str:
     if result.state is PointState.FAILED:
         return f"{result.part}: failed: {result.record.error}"
+    assert seconds is not None  # only a point that failed did not begin
     return f"{result.part}: {_duration(seconds)}"
+
+
+def _step_line(name: str, seconds: float, error: str | None) -> str:
+    if error is not None:
+        return f"failed: {error}"
+    return f"{name}: {_duration(seconds)}"
+
+
+def _plan_line(error: str) -> str:
+    return f"each point does for itself what it shares with others: {error}"
 
 
 def _duration(seconds: float) -> str:

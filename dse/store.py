@@ -3,7 +3,8 @@
     <directory>/<key>/record.json     the record (reports/record_file.py)
     <directory>/<key>/contents.json   size and sha256 of everything else in the folder
     <directory>/<key>/...             what the backend left: build.log and its artefacts
-    <directory>/failed/<key>/...      what the last failed try left, for a person to read
+    <directory>/failed/<key>/...      what the last failed try left, for a person to read (of a
+                                      point, or of a step that points share)
     <directory>/.building-<key>-...   a build in progress; a leftover if its sweep was killed
 
 A result appears by one rename of a finished folder, so it is whole or not there. Only the process
@@ -134,6 +135,11 @@ class ResultStore:
     def discard(self, building: Path) -> None:
         """Forget an interrupted build."""
         _remove(building)
+
+    def leave_out(self, key: str, building: Path) -> None:
+        """Forget what is done and has its result elsewhere, and an earlier failed try of it."""
+        _remove(building)
+        _remove(self.directory / FAILED / key)
 
     def _remove_leftovers(self) -> None:
         for folder in (self.directory, self.directory / FAILED):

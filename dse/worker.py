@@ -1,4 +1,4 @@
-"""The worker process: builds one design point after the other, and never outlives the driver.
+"""The worker process: does one task after the other, and never outlives the driver.
 
 This module is the first thing a worker imports, before it limits the threads of numerical
 libraries; so it imports none of them itself.
@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from pickle import PicklingError
+from typing import Any, Protocol
 
 from dse.errors import DseError
-
-if TYPE_CHECKING:
-    from finn_flows.backends.interface import Backend, Part
-    from reports.sweep_record import SweepRecord
 
 BUILD_LOG = "build.log"
 
@@ -41,23 +38,25 @@ _THREAD_LIMITS = (
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-@dataclass(frozen=True)
-class Task:
-    """Build ``part`` with ``backend`` in the existing, empty ``directory``."""
+class Task(Protocol):
+    """What a worker is given; pickles. ``directory`` exists and takes the log of what it prints."""
 
-    part: Part
-    backend: Backend
-    directory: Path
+    @property
+    def directory(self) -> Path: ...
+
+    def run(self) -> Any:
+        """Do it. The result pickles; whatever is raised becomes the error of the outcome."""
+        ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a record, or the line that says why there is none.
+    """What became of a task: what it returned, or the line that says why it did not.
 
-    ``disk_error`` is set where the disk failed rather than the point.
+    ``disk_error`` is set, too, where the disk failed rather than the task.
     """
 
-    record: SweepRecord | None = None
+    result: Any = None
     error: str | None = None
     disk_error: str | None = None
 
@@ -80,24 +79,21 @@ def serve(connection: Connection) -> None:
         except Exception as error:
             outcome = Outcome(error=f"the worker cannot read its task: {_describe(error)}")
         else:
-            outcome = _build(task)
-        connection.send(outcome)
+            outcome = _outcome(task)
+        try:
+            connection.send(outcome)
+        except (PicklingError, TypeError, AttributeError) as error:
+            connection.send(Outcome(error=f"the result cannot be sent: {_describe(error)}"))
 
 
-def _build(task: Task) -> Outcome:
-    from dse.design_point import built_record
-    from reports.record_file import dump_record
-
+def _outcome(task: Task) -> Outcome:
     try:
         with _output_to(task.directory / BUILD_LOG):
             try:
-                result = task.backend.build(task.part, task.directory)
-                record = built_record(task.part, task.backend, result)
-                dump_record(record)  # ValueError for a record that contradicts itself
+                return Outcome(result=task.run())
             except Exception:
                 traceback.print_exc()
                 raise
-        return Outcome(record=record)
     except Exception as error:
         return Outcome(error=_describe(error), disk_error=_disk_error(error))
 

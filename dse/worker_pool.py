@@ -10,10 +10,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 from dse.worker import Outcome, Task, serve
 
@@ -24,27 +25,30 @@ _POLL_SECONDS = 1.0
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run_tasks(
-    tasks: Iterable[tuple[int, Callable[[], Task]]], workers: int
-) -> Generator[tuple[int, Outcome], None, None]:
-    """Run tasks on ``workers`` processes; yield (number, outcome) as each one finishes.
+Name = TypeVar("Name")
 
-    A task is made (by its callable) when a worker is free for it. When the iterator is closed, or
-    an exception passes through it, every worker and all it started is killed at once.
+
+def run_tasks(
+    next_task: Callable[[], tuple[Name, Task] | None], workers: int
+) -> Generator[tuple[Name, Outcome], None, None]:
+    """Run tasks on ``workers`` processes; yield (name, outcome) as each one finishes.
+
+    ``next_task`` is asked whenever a worker is free, and again after each outcome if it said None:
+    nothing can start yet. None while no task runs is the end. When the iterator is closed, or an
+    exception passes through it, every worker and all it started is killed at once.
     """
-    queue = iter(tasks)
     idle = [_Worker() for _ in range(workers)]
-    busy: dict[_Worker, int] = {}
+    busy: dict[_Worker, Name] = {}
     try:
         while True:
             while idle:
-                try:
-                    number, make_task = next(queue)
-                except StopIteration:
+                begun = next_task()
+                if begun is None:
                     break
+                name, task = begun
                 worker = idle.pop()
-                busy[worker] = number
-                worker.start_task(make_task())
+                busy[worker] = name
+                worker.start_task(task)
             if not busy:
                 return
             wait([handle for worker in busy for handle in worker.handles()], _POLL_SECONDS)

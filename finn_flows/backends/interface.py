@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from finn_flows.cut import Cut, split_network
 from finn_flows.folding import Folding
@@ -100,5 +101,46 @@ class Backend(Protocol):
         """Build ``part``, leaving artefacts in the existing, empty ``directory``.
 
         Raises BuildError, naming the layer, if this part cannot be built.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SharedStep:
+    """Work that several parts need, done once and before them: the synthesis of a layer, say.
+
+    ``name``: in words, as a person reads it while it runs and when it fails: ``layer conv1``.
+    ``key``: content address, a sha256 in hexadecimal over all that decides the outcome, another for
+    every step. ``function(*arguments)`` does the work in a worker process: a function of a module
+    and arguments that pickle. It leaves its result in a cache of the backend's own, where ``build``
+    finds it, returns nothing that anybody looks at, and returns at once where the result is there
+    already. It raises BuildError where the work cannot be done. It may be killed at any moment, and
+    may meet itself in the process of another sweep: the cache must stay whole.
+    ``needed_by``: positions, in the points that ``shared_steps`` was given, of those that need it.
+    """
+
+    name: str
+    key: str
+    function: Callable[..., object]
+    arguments: tuple[Any, ...]
+    needed_by: frozenset[int]
+
+
+@runtime_checkable
+class StepSharingBackend(Backend, Protocol):
+    """A backend whose parts have work in common. Others simply have no such method.
+
+    The sweep driver asks once, for the points that are not known yet, in a worker process, and only
+    if there are any. It starts the steps in the order given (so the longest should come first), then
+    each point as soon as all its steps are done. A step that fails, or whose worker dies, is not
+    tried again in this sweep: the points that need it fail with its error, unbuilt, and no others.
+    """
+
+    def shared_steps(self, points: Sequence[Part]) -> Sequence[SharedStep]:
+        """The steps that building ``points`` needs; nothing that is part of one point only.
+
+        ``build`` must not rely on them: where it finds no result of a step, it does that itself. A
+        part that cannot be built adds no step and raises nothing here; ``build`` says why. If this
+        raises all the same, the points are built without shared steps.
         """
         ...

@@ -1,4 +1,4 @@
-"""``dse`` with the sleeping backend registered: ``python -m tests.dse.run_dse sweep ...``."""
+"""``dse`` with backends for tests registered: ``python -m tests.dse.run_dse sweep ...``."""
 
 from __future__ import annotations
 
@@ -7,4 +7,5 @@ from finn_flows.backends import BACKENDS
 
 if __name__ == "__main__":
     BACKENDS["sleeping"] = "tests.dse.sleeping_backend:SleepingBackend"
+    BACKENDS["sharing"] = "tests.dse.step_sharing_backend:StepSharingSleeper"
     main(prog_name="dse")

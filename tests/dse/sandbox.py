@@ -56,7 +56,8 @@ class Sandbox:
     def sweep_arguments(self, *more: str) -> tuple[str, ...]:
         return (
             *("sweep", "--weights", "small.npz", "--folding", "folding.json"),
-            *("--pool", "both", "--backend", "sleeping", "--out", str(self.out), *more),
+            *("--pool", "both", "--out", str(self.out), *more),
+            *(() if "--backend" in more else ("--backend", "sleeping")),
         )
 
     def start(

@@ -227,7 +227,7 @@ def test_a_sweep_prints_and_writes_the_table(sandbox: Sandbox) -> None:
     first = sandbox.sweep()
     assert first.returncode == 0, first.stderr
     lines = first.stderr.splitlines()
-    assert lines[0] == "8 points to build on 2 workers, 1 known"
+    assert lines[0] == "sleeping: 8 points to build on 2 workers, 1 known"
     assert len(lines) == 1 + len(SLUGS)
     files = {path.name: path.read_bytes() for path in sandbox.out.iterdir() if path.is_file()}
     assert {
