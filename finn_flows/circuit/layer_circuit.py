@@ -48,14 +48,15 @@ class LayerCircuit:
     @cached_property
     def sha256(self) -> str:
         """Hash of the module's name and of everything it is made of."""
-        return _digest((("top", self.module), *self.sources, *self.memory_files))
+        return sources_sha256((("top", self.module), *self.sources, *self.memory_files))
 
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
     """A part as a circuit: module ``part`` with 64-bit words in and out.
 
-    ``layers`` in stream order, the unpacker first and the packer last; ``streams`` names what
+    ``layers`` in stream order, the unpacker first and the packer last; ``glue``: what is beside the
+    stream, the registers and the end of a transfer; ``streams`` names what
     ``stream_<i>`` of module ``part`` carries, i running from behind the unpacker to before the
     packer. ``configuration``: uint32, (writes, 3): layer number, address, data, in the order in
     which they are to be written through s_axilite; empty for fixed weights. ``input_words`` and
@@ -63,6 +64,7 @@ class Circuit:
     """
 
     layers: tuple[LayerCircuit, ...]
+    glue: tuple[LayerCircuit, ...]
     sources: tuple[Source, ...]
     memory_files: tuple[Source, ...]
     streams: tuple[str, ...]
@@ -74,7 +76,7 @@ class Circuit:
     @cached_property
     def sha256(self) -> str:
         """Hash of the RTL and of the memory files; what is written at run time does not count."""
-        return _digest((*self.sources, *self.memory_files))
+        return sources_sha256((*self.sources, *self.memory_files))
 
     @property
     def slowest(self) -> LayerCircuit:
@@ -101,7 +103,8 @@ def ordered(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(sorted(sources, key=lambda source: (not source[0].endswith("_pkg.sv"), source[0])))
 
 
-def _digest(sources: Iterable[Source]) -> str:
+def sources_sha256(sources: Iterable[Source]) -> str:
+    """Hash of file names and texts, in the order given."""
     digest = hashlib.sha256()
     for name, text in sources:
         for piece in (name, text):

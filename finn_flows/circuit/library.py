@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from finn_flows.circuit.layer_circuit import Source, ordered
+from finn_flows.circuit.layer_circuit import Source, ordered, sources_sha256
 
 _SUFFIX = ".sv"
 
@@ -28,6 +28,12 @@ def library_sources(*modules: str) -> tuple[Source, ...]:
         code = re.sub(r"//.*|/\*.*?\*/", "", every[module])
         pending += [other for other in every if re.search(rf"\b{other}\s*(#|\w)", code)]
     return ordered((name + _SUFFIX, text) for name, text in found.items())
+
+
+@cache
+def library_sha256() -> str:
+    """Hash of the whole library."""
+    return sources_sha256(sorted(_library().items()))
 
 
 @cache

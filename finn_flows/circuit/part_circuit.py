@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Depth of a FIFO for which none was asked: two registers, which part the handshakes.
 SHALLOWEST = 2
+#: What the label of a FIFO starts with; the label of the layer behind it follows.
+FIFO = "fifo_"
 
 
 def part_circuit(
@@ -99,7 +101,7 @@ def fifo_circuit(label: str, width: int, depth: int, device: Device) -> LayerCir
     style = "registers" if depth <= REGISTER_DEPTH else memory_style(depth, width, device)
     values = (("WIDTH", width), ("DEPTH", depth), ("RAM_STYLE", style))
     stage = Stage("fifo", "fifo", width, width, values)
-    return _single(f"fifo_{label}", stage)
+    return _single(FIFO + label, stage)
 
 
 def _layer_circuit(
@@ -140,6 +142,11 @@ def _single(label: str, stage: Stage) -> LayerCircuit:
     return LayerCircuit(label, module, ordered(sources.items()), stage.in_width, stage.out_width)
 
 
+def _glue(module: str) -> LayerCircuit:
+    """A library module with its parameters as they stand, beside the stream."""
+    return LayerCircuit(module, module, library_sources(module), 0, 0)
+
+
 _NO_WRITES: NDArray[np.uint32] = np.zeros((0, 3), dtype=np.uint32)
 
 
@@ -167,8 +174,9 @@ def _stitched(
     streams = ("words unpacked", *(f"from {layer.label}" for layer in inner))
     widths = (layers[0].out_width, *(layer.out_width for layer in inner))
     sources = merged_sources(layers)
-    glue = library_sources("axilite_configuration", "transfer_end")
-    digest = hashlib.sha256(repr((sources, glue, part.whole.sha256)).encode())
+    glue = tuple(_glue(module) for module in ("axilite_configuration", "transfer_end"))
+    memory_files = tuple(file for layer in layers for file in layer.memory_files)
+    digest = hashlib.sha256(repr((sources, memory_files)).encode())
     identity = int.from_bytes(digest.digest()[:4], "big")
     text = render(
         "part.v.j2",
@@ -181,11 +189,12 @@ def _stitched(
         unpacker=layers[0].module,
         packer=layers[-1].module,
     )
-    files = {**dict(sources), **dict(glue), "part.v": text}
+    files = {**dict(sources), **dict(merged_sources(glue)), "part.v": text}
     return Circuit(
         layers,
+        glue,
         ordered(files.items()),
-        tuple(file for layer in layers for file in layer.memory_files),
+        memory_files,
         streams,
         configuration,
         input_words,

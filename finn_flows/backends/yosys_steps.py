@@ -1,0 +1,101 @@
+"""What the parts of a sweep have in common under the ``yosys`` backend."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dse.errors import BuildError, DseError
+from finn_flows.backends.interface import Part, SharedStep
+from finn_flows.circuit.layer_circuit import LayerCircuit
+from finn_flows.circuit.part_circuit import FIFO, part_circuit
+from finn_flows.folding import Folding
+from finn_flows.network import Network
+from finn_flows.synthesis.design import Synthesis
+
+
+@dataclass
+class _LayerNeed:
+    """A layer, the multipliers it has (by which its synthesis takes long), the points with it."""
+
+    layer: LayerCircuit
+    device: str
+    multipliers: int
+    points: set[int] = field(default_factory=set)
+
+
+def shared_steps(points: Sequence[Part], *, writeable: bool) -> list[SharedStep]:
+    """FIFO depths of each (network, folding, device), then each layer, longest first.
+
+    FIFOs are left to the points: how deep they are is only known afterwards, and one takes a second
+    to synthesise.
+    """
+    depths: dict[str, tuple[Part, set[int]]] = {}
+    layers: dict[str, _LayerNeed] = {}
+    for index, part in enumerate(points):
+        try:
+            circuit = part_circuit(part, writeable=writeable)
+        except DseError:
+            continue
+        key = _digest("fifo depths", part.whole.sha256, part.folding.sha256, part.device)
+        depths.setdefault(key, (part, set()))[1].add(index)
+        for layer in circuit.layers:
+            if layer.label.startswith(FIFO):
+                continue
+            need = layers.setdefault(
+                _digest("layer", layer.sha256, part.device),
+                _LayerNeed(layer, part.device, _multipliers(layer, part)),
+            )
+            need.points.add(index)
+    steps = [
+        SharedStep(
+            "FIFO depths",
+            key,
+            measure_fifo_depths,
+            (part.whole, part.folding, part.device),
+            frozenset(needed_by),
+        )
+        for key, (part, needed_by) in depths.items()
+    ]
+    longest_first = sorted(layers.items(), key=lambda item: -item[1].multipliers)
+    return steps + [
+        SharedStep(
+            f"layer {need.layer.label}",
+            key,
+            synthesise_layer,
+            (need.layer, need.device),
+            frozenset(need.points),
+        )
+        for key, need in longest_first
+    ]
+
+
+def synthesise_layer(layer: LayerCircuit, device: str) -> Synthesis:
+    """The synthesis of one layer, from the cache if it is there. BuildError naming the layer."""
+    from finn_flows.synthesis.cache import cached_synthesis
+    from finn_flows.synthesis.design import Design, Limits
+
+    design = Design(layer.module, layer.sources, layer.memory_files, device)
+    try:
+        return cached_synthesis(design, Limits())
+    except BuildError as error:
+        raise BuildError(f"{layer.label}: {error}") from error
+
+
+def measure_fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]:
+    """Elements of the FIFO before each layer, by label, from the cache if they are there."""
+    from finn_flows.simulation.fifo_depths import fifo_depths
+
+    return fifo_depths(whole, folding, device)
+
+
+def _multipliers(layer: LayerCircuit, part: Part) -> int:
+    if layer.number is None:
+        return 0
+    fold = part.folding.layers[layer.number - part.whole.first_layer]
+    return fold.simd * fold.pe
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
