@@ -84,7 +84,7 @@ def design_key(design: Design) -> str:
 def _make(cache: Path, key: str, design: Design, limits: Limits) -> Synthesis:
     building, damaged = cache / f"{_BUILDING}{key}", cache / f"{_DAMAGED}{key}"
     for leftover in (building, damaged):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
     building.mkdir()
     try:
         try:
@@ -100,12 +100,18 @@ def _make(cache: Path, key: str, design: Design, limits: Limits) -> Synthesis:
         building.rename(cache / key)
     finally:
         for leftover in (building, damaged):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(leftover)
     (cache / FAILED / f"{key}.log").unlink(missing_ok=True)
     found = _find(cache / key, design)
     if found is None:
         raise StoreError("a result was damaged while it was stored", where=cache / key)
     return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _keep_log(log: Path, kept: Path) -> Path:

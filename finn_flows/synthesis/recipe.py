@@ -100,9 +100,10 @@ def synthesise(design: Design, limits: Limits, directory: Path) -> Synthesis:
 
 
 def _run_yosys(work: Path, log: Path, limits: Limits) -> Ended:
-    # Temporary files of Yosys beside the others: they are removed with them. One thread: the
+    # Temporary files of Yosys in the working folder: they are removed with it, and its name, which
+    # may hold a blank, stays out of the commands that Yosys gives itself. One thread: the
     # caller decides how many designs stand side by side.
-    environment = os.environ | {"TMPDIR": str(work), "YOSYS_MAX_THREADS": "1"}
+    environment = os.environ | {"TMPDIR": ".", "YOSYS_MAX_THREADS": "1"}
     return run_limited(
         lambda alive: [sys.executable, "-P", yosys_process.__file__, _SCRIPT, str(alive)],
         folder=work,
