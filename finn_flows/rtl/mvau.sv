@@ -116,7 +116,7 @@ module mvau #(
         );
     end else begin : fixed
         assign weight_write = 1'b0;
-        weight_rom #(
+        read_only_memory #(
             .WIDTH(PE * LINE_WIDTH),
             .DEPTH(LINES),
             .RAM_STYLE(WEIGHT_RAM_STYLE),

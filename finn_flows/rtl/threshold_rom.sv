@@ -11,8 +11,7 @@ module threshold_rom #(
     localparam int GROUPS = (PE + LANES - 1) / LANES,
     localparam int STEPS = (THRESHOLDS + STEP_THRESHOLDS - 1) / STEP_THRESHOLDS,
     localparam int SELECT_BITS = $clog2(GROUPS) + $clog2(STEPS),
-    localparam int DEPTH = NF << SELECT_BITS,
-    localparam int ADDRESS_WIDTH = DEPTH > 1 ? $clog2(DEPTH) : 1,
+    localparam int ADDRESS_WIDTH = NF << SELECT_BITS > 1 ? $clog2(NF << SELECT_BITS) : 1,
     localparam int WIDTH = LANES * STEP_THRESHOLDS * ACCU_WIDTH
 ) (
     input  logic ap_clk,
@@ -20,25 +19,42 @@ module threshold_rom #(
     input  logic [ADDRESS_WIDTH-1:0] address,
     output logic [WIDTH-1:0] read_data
 );
-    logic [PE*THRESHOLDS*ACCU_WIDTH-1:0] lines[NF];
-    initial $readmemh(FILE, lines);
+    // A line of the file holds all thresholds of a fold, so the entry is chosen behind the memory.
+    localparam int FOLD_WIDTH = NF > 1 ? $clog2(NF) : 1;
+    localparam int LINE_WIDTH = PE * THRESHOLDS * ACCU_WIDTH;
+    logic [FOLD_WIDTH-1:0] fold;
+    logic [SELECT_BITS:0] select;  // {group, step}
+    logic [LINE_WIDTH-1:0] line;
 
-    function automatic logic [WIDTH-1:0] entry(input int index);
-        int fold, group, step, pe, threshold;
-        fold = index >> SELECT_BITS;
-        group = (index >> $clog2(STEPS)) % (1 << $clog2(GROUPS));
-        step = index % (1 << $clog2(STEPS));
-        entry = '0;
-        for (int l = 0; l < LANES; l++) begin
-            for (int t = 0; t < STEP_THRESHOLDS; t++) begin
-                pe = group * LANES + l;
-                threshold = step * STEP_THRESHOLDS + t;
-                if (pe < PE && threshold < THRESHOLDS) begin
-                    entry[(l*STEP_THRESHOLDS+t)*ACCU_WIDTH+:ACCU_WIDTH] =
-                        lines[fold][(pe*THRESHOLDS+threshold)*ACCU_WIDTH+:ACCU_WIDTH];
+    assign fold = FOLD_WIDTH'(address >> SELECT_BITS);
+    always_ff @(posedge ap_clk) begin
+        if (enable) select <= (SELECT_BITS + 1)'(address % (1 << SELECT_BITS));
+    end
+    read_only_memory #(
+        .WIDTH(LINE_WIDTH),
+        .DEPTH(NF),
+        .RAM_STYLE(RAM_STYLE),
+        .FILE(FILE)
+    ) lines (
+        .ap_clk,
+        .enable,
+        .address(fold),
+        .read_data(line)
+    );
+
+    always_comb begin
+        read_data = '0;
+        for (int s = 0; s < (1 << SELECT_BITS); s++) begin
+            for (int l = 0; l < LANES; l++) begin
+                for (int t = 0; t < STEP_THRESHOLDS; t++) begin
+                    automatic int pe = (s >> $clog2(STEPS)) * LANES + l;
+                    automatic int threshold = s % (1 << $clog2(STEPS)) * STEP_THRESHOLDS + t;
+                    if (select == (SELECT_BITS + 1)'(s) && pe < PE && threshold < THRESHOLDS) begin
+                        read_data[(l*STEP_THRESHOLDS+t)*ACCU_WIDTH+:ACCU_WIDTH] =
+                            line[(pe*THRESHOLDS+threshold)*ACCU_WIDTH+:ACCU_WIDTH];
+                    end
                 end
             end
         end
-    endfunction
-    always_ff @(posedge ap_clk) if (enable) read_data <= entry(int'(address));
+    end
 endmodule

@@ -1,5 +1,5 @@
-// Fixed weights: DEPTH lines of WIDTH bits (all PEs side by side), read latency one cycle.
-module weight_rom #(
+// Fixed contents: DEPTH lines of WIDTH bits, read latency one cycle of `enable`.
+module read_only_memory #(
     int WIDTH = 256,
     int DEPTH = 576,
     string RAM_STYLE = "block",  // distributed or block
@@ -12,11 +12,13 @@ module weight_rom #(
     output logic [WIDTH-1:0] read_data
 );
     if (RAM_STYLE == "block") begin : block
-        (* ram_style = "block" *) logic [WIDTH-1:0] memory[DEPTH];
+        (* rom_style = "block" *) logic [WIDTH-1:0] memory[DEPTH];
         initial $readmemh(FILE, memory);
         always_ff @(posedge ap_clk) if (enable) read_data <= memory[address];
     end else begin : distributed
-        (* ram_style = "distributed" *) logic [WIDTH-1:0] memory[DEPTH];
+        // Yosys has no LUTRAM without a write port: a table in LUTs is "logic" to it, and Vivado, which
+        // knows no such style, chooses by size.
+        (* rom_style = "logic" *) logic [WIDTH-1:0] memory[DEPTH];
         initial $readmemh(FILE, memory);
         always_ff @(posedge ap_clk) if (enable) read_data <= memory[address];
     end
