@@ -13,6 +13,8 @@ from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.folding import Folding
 from finn_flows.network import Network
 from finn_flows.synthesis.design import Synthesis
+from reports.devices import device_of
+from reports.utilization import Utilization
 
 
 @dataclass
@@ -72,15 +74,34 @@ def shared_steps(points: Sequence[Part], *, writeable: bool) -> list[SharedStep]
 
 
 def synthesise_layer(layer: LayerCircuit, device: str) -> Synthesis:
-    """The synthesis of one layer, from the cache if it is there. BuildError naming the layer."""
+    """The synthesis of one layer, from the cache if it is there.
+
+    Raises BuildError, naming the layer, where Yosys cannot make it, or where it alone takes more
+    than the device has.
+    """
     from finn_flows.synthesis.cache import cached_synthesis
     from finn_flows.synthesis.design import Design, Limits
 
     design = Design(layer.module, layer.sources, layer.memory_files, device)
     try:
-        return cached_synthesis(design, Limits())
+        synthesis = cached_synthesis(design, Limits())
     except BuildError as error:
         raise BuildError(f"{layer.label}: {error}") from error
+    _check_fits(layer.label, synthesis.utilization)
+    return synthesis
+
+
+def _check_fits(label: str, utilization: Utilization) -> None:
+    device = device_of(utilization.device)
+    available = device.available()
+    for name, used in utilization.resources().items():
+        there = available[name]
+        if used is not None and there is not None and used > there:
+            raise BuildError(
+                f"{label} alone does not fit {device.name}: it takes {used:g} "
+                f"{name.replace('_', ' ').upper()}",
+                expected=f"at most {there}: a smaller PE or SIMD, or another memory",
+            )
 
 
 def measure_fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]:
