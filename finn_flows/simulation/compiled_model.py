@@ -1,0 +1,232 @@
+"""A circuit as a program: compiled once, kept in a cache by its content, shared by all who ask.
+
+The key is everything that decides the program: the sources, the harness, the flags, and the
+versions of Verilator and of the compiler. Memory files are read when the program runs and are no
+part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from finn_flows.cache_directory import cache_directory
+from finn_flows.simulation.tool_process import Limits
+from finn_flows.simulation.verilator import (
+    TRACE_FLAGS,
+    VERILATOR_FLAGS,
+    Compiler,
+    SimulationError,
+    Trace,
+    Verilator,
+    compile_cpp,
+    find_compiler,
+    find_verilator,
+    translate,
+)
+
+Source = tuple[str, str]
+
+HARNESS = Path(__file__).parent / "harness.cpp"
+_FST_COMPRESSION = Path(__file__).parent / "fst_compression"
+
+#: Of the model and the harness. Measured on the whole CnvW2A2 (docs/simulating.md).
+MODEL_FLAGS = ("-O1",)
+#: Of Verilator's runtime, which is compiled once for all models.
+RUNTIME_FLAGS = ("-O2",)
+_LANGUAGE = ("-std=c++17", "-pthread")
+
+PROGRAM = "model"
+FACTS = "facts.json"
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """``program``: the executable. ``compile_seconds``: what making it took, when it was made;
+    ``cached``: whether it was there already."""
+
+    program: Path
+    compile_seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class _Toolchain:
+    verilator: Verilator
+    compiler: Compiler
+    limits: Limits
+
+    def key(self, *facts: object) -> str:
+        """Hash of the tools and of ``facts``."""
+        tools = [self.verilator.version, self.compiler.program, self.compiler.description]
+        return hashlib.sha256(json.dumps([tools, *facts]).encode()).hexdigest()
+
+
+def compile_model(
+    sources: Iterable[Source],
+    top: str,
+    *,
+    harness: str | None = None,
+    trace: Trace | None = None,
+    flags: Sequence[str] = (),
+    model_flags: Sequence[str] = MODEL_FLAGS,
+    jobs: int = 1,
+    limits: Limits | None = None,
+) -> CompiledModel:
+    """The program that ``harness`` (C++; None: harness.cpp) and the module ``top`` make.
+
+    ``sources``: (file name, SystemVerilog text), in the order in which Verilator is to read them.
+    ``flags`` are added to Verilator's; ``jobs``: how many compilers may run at a time; ``limits``
+    hold for each tool by itself. Raises SimulationError, with the first error of the tool that
+    failed.
+    """
+    text = HARNESS.read_text() if harness is None else harness
+    tools = _Toolchain(find_verilator(), find_compiler(), limits or Limits())
+    listed = list(sources)
+    key = tools.key(
+        listed, text, top, trace, VERILATOR_FLAGS, TRACE_FLAGS, list(flags), list(model_flags)
+    )
+    folder = cache_directory("verilator") / "models" / key[:2] / key
+    if not (folder / FACTS).exists():
+        with FileLock(_lock_file(folder)):
+            if not (folder / FACTS).exists():
+                begun = time.perf_counter()
+                with _published(folder) as work:
+                    _make(tools, listed, top, text, trace, flags, model_flags, jobs, work)
+                    seconds = time.perf_counter() - begun
+                    (work / FACTS).write_text(json.dumps({"top": top, "compile_seconds": seconds}))
+                return CompiledModel(folder / PROGRAM, seconds, False)
+    facts = json.loads((folder / FACTS).read_text())
+    return CompiledModel(folder / PROGRAM, facts["compile_seconds"], True)
+
+
+def _make(
+    tools: _Toolchain,
+    sources: Sequence[Source],
+    top: str,
+    harness: str,
+    trace: Trace | None,
+    flags: Sequence[str],
+    model_flags: Sequence[str],
+    jobs: int,
+    work: Path,
+) -> None:
+    """Leave the program, and nothing else, in ``work``."""
+    scratch = work / "scratch"
+    scratch.mkdir()
+    names = []
+    for name, text in sources:
+        path = scratch / name
+        path.write_text(text)
+        names.append(path)
+    generated = scratch / "cpp"
+    generated.mkdir()
+    files = translate(
+        tools.verilator, names, top, generated, trace=trace, flags=flags, limits=tools.limits
+    )
+    runtime = [_runtime_object(tools, file, trace) for file in files["global"]]
+    # Every unit pays for Verilator's headers, so there are two and not one for each file: what runs
+    # every cycle, and what runs once (or writes traces), which need not be made quick.
+    (scratch / "harness.cpp").write_text(harness)
+    often = [scratch / "harness.cpp", *files["classes_fast"], *files["support_fast"]]
+    once = [*files["classes_slow"], *files["support_slow"]]
+    units = [("often", often, model_flags), ("once", once, ("-O0",))]
+    defines = _defines(trace)
+
+    def compiled(unit: tuple[str, list[Path], Sequence[str]]) -> str:
+        name, members, optimisation = unit
+        (generated / f"{name}.cpp").write_text("".join(f'#include "{file}"\n' for file in members))
+        compile_cpp(
+            tools.compiler,
+            [*_LANGUAGE, *optimisation, *_includes(tools), *defines, "-c", f"{name}.cpp"],
+            what="the C++ compiler",
+            directory=generated,
+            limits=tools.limits,
+        )
+        return str(generated / f"{name}.o")
+
+    if jobs > 1:
+        with ThreadPoolExecutor(jobs) as pool:
+            objects = list(pool.map(compiled, units))
+    else:
+        objects = list(map(compiled, units))
+    compile_cpp(
+        tools.compiler,
+        [*objects, *map(str, runtime), "-pthread", "-o", str(work / PROGRAM)],
+        what="the linker",
+        directory=generated,
+        limits=tools.limits,
+    )
+    shutil.rmtree(scratch)
+
+
+def _runtime_object(tools: _Toolchain, source: Path, trace: Trace | None) -> Path:
+    """The object of one file of Verilator's runtime, made once for all models."""
+    flags = [*_LANGUAGE, *RUNTIME_FLAGS, *_defines(trace)]
+    key = tools.key(source.name, flags)
+    folder = cache_directory("verilator") / "runtime" / f"{source.stem}-{key[:32]}"
+    result = folder / "runtime.o"
+    if not result.exists():
+        with FileLock(_lock_file(folder)):
+            if not result.exists():
+                with _published(folder) as work:
+                    compile_cpp(
+                        tools.compiler,
+                        [*flags, *_includes(tools), "-c", str(source), "-o", "runtime.o"],
+                        what=f"the C++ compiler, on Verilator's {source.name}",
+                        directory=work,
+                        limits=tools.limits,
+                    )
+    return result
+
+
+def _includes(tools: _Toolchain) -> list[str]:
+    include = tools.verilator.include
+    folders = (_FST_COMPRESSION, include, include / "vltstd")
+    return ["-I.", *(f"-I{folder}" for folder in folders)]
+
+
+def _defines(trace: Trace | None) -> list[str]:
+    kinds = {name: int(trace == name.lower()) for name in ("FST", "VCD")}
+    return [
+        "-DVM_COVERAGE=0",
+        "-DVM_SC=0",
+        "-DVM_TRACE_SAIF=0",
+        f"-DVM_TRACE={int(trace is not None)}",
+        *(f"-DVM_TRACE_{name}={on}" for name, on in kinds.items()),
+        *(f"-DTRACE_{name}" for name, on in kinds.items() if on),
+    ]
+
+
+def _lock_file(folder: Path) -> Path:
+    """Beside ``folder``, whose parent is made."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return folder.with_name(f"{folder.name}.lock")
+
+
+@contextmanager
+def _published(folder: Path) -> Iterator[Path]:
+    """A new folder to work in, which becomes ``folder`` at the end: whole or not at all."""
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        yield work
+        if folder.exists():  # left by somebody who was stopped while it was being deleted
+            shutil.rmtree(folder)
+        work.chmod(0o755)
+        work.replace(folder)
+    except OSError as error:
+        raise SimulationError(
+            f"the cache cannot be written: {error.strerror or error}", where=folder.parent
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,577 @@
+// Drives one compiled part: words of images in on standard input, words of results out on standard
+// output, statistics as JSON. finn_flows/simulation/part_process.py is the other end.
+//
+// A message is a tag of four characters, the length of its payload as uint32, and the payload; all
+// numbers little-endian.
+//
+//   in   CONF  uint32 triples (layer, address, data): written through s_axilite, one a cycle
+//        IMAG  64-bit words of one image or several, offered back to back
+//        WAIT  let time run until every image given so far has come out; with --keep-full the last
+//              image is offered again and again meanwhile, and no more images may follow
+//        STAT  ask for the statistics; an end of file means WAIT and leave
+//   out  OUTP  64-bit words of one result, as soon as its last word has come out
+//        STAT  JSON
+//        FAIL  JSON: which rule was broken where; the process ends with exit code 1
+//
+// Time stands still while there is neither an image to offer nor a WAIT to serve, so the cycles
+// measured do not depend on how fast the other end is. With --eager time runs on while results are
+// due and no message has come: then results come out without a WAIT.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "simulated_part.h"
+#include "verilated.h"
+#ifdef TRACE_FST
+#include "verilated_fst_c.h"
+using TraceFile = VerilatedFstC;
+#elif defined(TRACE_VCD)
+#include "verilated_vcd_c.h"
+using TraceFile = VerilatedVcdC;
+#endif
+
+namespace {
+
+constexpr int RESET_CYCLES = 16;
+constexpr uint64_t PERIOD = 10000;               // picoseconds: only traces show it
+constexpr uint64_t TRACE_CYCLES_BEHIND = 16;     // a window shows what follows its image, too
+constexpr size_t WINDOWS_KEPT = 1024;            // images whose streams are counted one by one
+constexpr uint64_t CONFIGURATION_PATIENCE = 1000;  // cycles without an answer on s_axilite
+constexpr uint8_t REGISTER_IDENTITY = 0x00, REGISTER_LAYER = 0x08, REGISTER_ADDRESS = 0x0C,
+                  REGISTER_DATA = 0x10;
+
+struct Options {
+    uint64_t input_words = 0, output_words = 0;
+    unsigned streams = 0;
+    uint64_t silent_cycles = 0;
+    uint64_t seed = 0;
+    double stall_input = 0, stall_output = 0;
+    bool eager = false, keep_full = false;
+    std::string trace;
+    int64_t trace_image = -1;
+};
+
+// --- messages ------------------------------------------------------------------------------------
+
+void write_all(const void* data, size_t size) {
+    const char* at = static_cast<const char*>(data);
+    while (size > 0) {
+        const ssize_t written = write(STDOUT_FILENO, at, size);
+        if (written < 0) _exit(1);  // nobody listens any more
+        at += written;
+        size -= static_cast<size_t>(written);
+    }
+}
+
+void send(const char* tag, const void* payload, size_t size) {
+    char header[8];
+    const uint32_t length = static_cast<uint32_t>(size);
+    std::memcpy(header, tag, 4);
+    std::memcpy(header + 4, &length, 4);
+    write_all(header, 8);
+    write_all(payload, size);
+}
+
+void send(const char* tag, const std::string& payload) { send(tag, payload.data(), payload.size()); }
+
+// Standard input; of a message of images only a buffer full is held at a time.
+class Input {
+  public:
+    // False at the end of the file.
+    bool header(char tag[4], uint32_t& length) {
+        char bytes[8];
+        if (!exactly(bytes, 8, true)) return false;
+        std::memcpy(tag, bytes, 4);
+        std::memcpy(&length, bytes + 4, 4);
+        return true;
+    }
+    void payload(void* target, size_t size) { exactly(static_cast<char*>(target), size, false); }
+    bool message_waits() const {
+        if (m_at < m_filled) return true;
+        pollfd descriptor{STDIN_FILENO, POLLIN, 0};
+        return poll(&descriptor, 1, 0) > 0;
+    }
+
+  private:
+    bool exactly(char* target, size_t size, bool end_allowed) {
+        size_t got = 0;
+        while (got < size) {
+            if (m_at == m_filled) {
+                const ssize_t count = read(STDIN_FILENO, m_buffer, sizeof m_buffer);
+                if (count <= 0) {
+                    if (end_allowed && got == 0) return false;
+                    _exit(1);  // the caller is gone in the middle of a message
+                }
+                m_at = 0;
+                m_filled = static_cast<size_t>(count);
+            }
+            const size_t step = std::min(size - got, m_filled - m_at);
+            std::memcpy(target + got, m_buffer + m_at, step);
+            m_at += step;
+            got += step;
+        }
+        return true;
+    }
+    char m_buffer[1 << 16];
+    size_t m_at = 0, m_filled = 0;
+};
+
+// --- random stalls -------------------------------------------------------------------------------
+
+// splitmix64: the same stalls from the same seed everywhere.
+class Stalls {
+  public:
+    Stalls(uint64_t seed, double probability)
+        : m_state(seed), m_limit(static_cast<uint64_t>(probability * 9007199254740992.0)) {}
+    bool operator()() {
+        if (m_limit == 0) return false;
+        uint64_t mixed = (m_state += 0x9E3779B97F4A7C15ULL);
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9ULL;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBULL;
+        return ((mixed ^ (mixed >> 31)) >> 11) < m_limit;
+    }
+
+  private:
+    uint64_t m_state, m_limit;
+};
+
+// --- what is counted -----------------------------------------------------------------------------
+
+struct Counts {
+    uint64_t beats = 0, blocked = 0, starved = 0;
+};
+
+void append(std::string& text, const char* name, const std::vector<uint64_t>& values) {
+    text += "\"";
+    text += name;
+    text += "\":[";
+    for (size_t i = 0; i < values.size(); ++i) text += (i ? "," : "") + std::to_string(values[i]);
+    text += "]";
+}
+
+void append(std::string& text, const std::vector<Counts>& counts) {
+    text += "[";
+    for (size_t i = 0; i < counts.size(); ++i) {
+        const Counts& one = counts[i];
+        text += (i ? ",[" : "[") + std::to_string(one.beats) + "," + std::to_string(one.blocked) +
+                "," + std::to_string(one.starved) + "]";
+    }
+    text += "]";
+}
+
+// --- the part ------------------------------------------------------------------------------------
+
+class Simulation {
+  public:
+    Simulation(VerilatedContext& context, const Options& options)
+        : m_options(options),
+          m_context(context),
+          m_model(&context),
+          m_stall_input(options.seed * 2 + 1, options.stall_input),
+          m_stall_output(options.seed * 2 + 2, options.stall_output),
+          m_image(options.keep_full ? options.input_words : 0),
+          m_totals(options.streams + 2) {
+#if defined(TRACE_FST) || defined(TRACE_VCD)
+        if (!options.trace.empty()) {
+            m_context.traceEverOn(true);
+            m_model.trace(&m_trace, 99);
+        }
+#endif
+    }
+
+    int run() {
+        open_trace_if(m_options.trace_image < 0);
+        reset();
+        m_identity = read_register(REGISTER_IDENTITY);
+        m_begun = std::chrono::steady_clock::now();
+        for (;;) {
+            if (m_words_left == 0 && (!m_offering || m_filling) && !(m_waiting && due())) {
+                m_waiting = false;
+                if (m_ended) break;
+                if (!m_options.eager || !due() || m_input.message_waits()) {
+                    next_message();
+                    continue;
+                }
+            }
+            cycle();
+        }
+        m_model.final();
+#if defined(TRACE_FST) || defined(TRACE_VCD)
+        if (m_tracing) m_trace.close();
+#endif
+        return 0;
+    }
+
+  private:
+    static constexpr size_t CHUNKS = sizeof(simulated_part::stream_tvalid) / 4;
+
+    uint64_t due() const { return m_images_in - m_last_out.size(); }
+
+    void next_message() {
+        char tag[4];
+        uint32_t length = 0;
+        if (!m_input.header(tag, length)) {
+            m_ended = m_waiting = true;
+        } else if (std::memcmp(tag, "IMAG", 4) == 0) {
+            const uint64_t image_bytes = m_options.input_words * 8;
+            if (length % image_bytes != 0 || m_filling) fail("protocol");
+            m_words_left = length / 8;
+            m_images_in += length / image_bytes;
+        } else if (std::memcmp(tag, "CONF", 4) == 0) {
+            std::vector<uint32_t> writes(length / 4);
+            m_input.payload(writes.data(), writes.size() * 4);
+            configure(writes);
+        } else if (std::memcmp(tag, "WAIT", 4) == 0) {
+            m_waiting = true;
+        } else if (std::memcmp(tag, "STAT", 4) == 0) {
+            send("STAT", statistics());
+        } else {
+            fail("protocol");
+        }
+    }
+
+    // -- time -------------------------------------------------------------------------------------
+
+    void falling() {
+        m_model.ap_clk = 0;
+        m_model.eval();
+        dump(PERIOD / 2);
+    }
+    void rising() {
+        m_model.ap_clk = 1;
+        m_model.eval();
+        ++m_cycle;
+        dump(0);
+        // Somebody must still listen.
+        if ((m_cycle & 0xFFFF) == 0) {
+            pollfd descriptor{STDOUT_FILENO, 0, 0};
+            if (poll(&descriptor, 1, 0) > 0 && (descriptor.revents & (POLLERR | POLLHUP))) _exit(1);
+        }
+    }
+
+    void reset() {
+        m_model.ap_rst_n = 0;
+        m_model.s_axilite_bready = 1;
+        m_model.s_axilite_rready = 1;
+        m_model.s_axilite_wstrb = 15;
+        for (int i = 0; i < RESET_CYCLES; ++i) {
+            falling();
+            rising();
+        }
+        m_model.ap_rst_n = 1;
+    }
+
+    // One cycle with the streams running.
+    void cycle() {
+        if (m_first_cycle == 0) m_first_cycle = m_cycle;
+        if (!m_offering && (m_words_left > 0 || fills()) && !m_stall_input()) next_word();
+        m_model.s_axis_0_tvalid = m_offering;
+        m_model.s_axis_0_tdata = m_word;
+        m_model.m_axis_0_tready = !m_stall_output();
+        falling();
+        bool moved = count_streams();
+        if (m_offering && m_model.s_axis_0_tready) {
+            if (m_word_in_image == 0 && !m_filling) {
+                m_first_in.push_back(m_cycle);
+                open_trace_if(m_options.trace_image == static_cast<int64_t>(m_first_in.size()) - 1);
+            }
+            if (++m_word_in_image == m_options.input_words) m_word_in_image = 0;
+            m_offering = false;
+            moved = true;
+        }
+        moved |= take_output();
+        if (moved) {
+            m_silent = 0;
+        } else if (++m_silent > m_options.silent_cycles) {
+            fail("deadlock");
+        }
+        rising();
+        close_trace_if_done();
+    }
+
+    bool fills() const { return m_waiting && m_options.keep_full && m_images_in > 0; }
+
+    void next_word() {
+        if (m_words_left > 0) {
+            m_input.payload(&m_word, 8);
+            --m_words_left;
+            if (m_options.keep_full) m_image[m_word_in_image] = m_word;
+        } else {
+            m_filling = true;
+            m_word = m_image[m_word_in_image];
+        }
+        m_offering = true;
+    }
+
+    bool take_output() {
+        const bool valid = m_model.m_axis_0_tvalid, ready = m_model.m_axis_0_tready;
+        const uint64_t data = m_model.m_axis_0_tdata;
+        const bool last = m_model.m_axis_0_tlast;
+        if (m_held) {
+            if (!valid) fail("m_axis_0 took TVALID back before TREADY");
+            if (data != m_held_data) fail("m_axis_0 changed TDATA before TREADY");
+            if (last != m_held_last) fail("m_axis_0 changed TLAST before TREADY");
+        }
+        m_held = valid && !ready;
+        m_held_data = data;
+        m_held_last = last;
+        if (!valid || !ready) return false;
+        if (due() == 0 || m_first_in.size() <= m_last_out.size()) {
+            fail("m_axis_0 gave a word before any word of its image went in");
+        }
+        m_result.push_back(data);
+        const bool image_ends = m_result.size() == m_options.output_words;
+        if (last != image_ends) fail(last ? "TLAST came too early" : "TLAST is missing");
+        if (image_ends) {
+            m_last_out.push_back(m_cycle);
+            if (m_windows.size() < WINDOWS_KEPT) m_windows.push_back(m_totals);
+            send("OUTP", m_result.data(), m_result.size() * 8);
+            m_result.clear();
+        }
+        return true;
+    }
+
+    // Counts every stream's handshake of this cycle; whether anything moved inside.
+    bool count_streams() {
+        uint32_t any = 0;
+        for (size_t chunk = 0; chunk < CHUNKS; ++chunk) {
+            const uint32_t valid = m_model.stream_tvalid[chunk];
+            const uint32_t ready = m_model.stream_tready[chunk];
+            const uint32_t dropped = m_held_streams[chunk] & ~valid;
+            if (dropped) {
+                fail("a stream took TVALID back before TREADY",
+                     static_cast<int>(chunk * 32) + __builtin_ctz(dropped));
+            }
+            m_held_streams[chunk] = valid & ~ready;
+            any |= valid & ready;
+            Counts* counts = &m_totals[chunk * 32];
+            for (uint32_t bits = valid & ready; bits; bits &= bits - 1) {
+                ++counts[__builtin_ctz(bits)].beats;
+            }
+            for (uint32_t bits = valid & ~ready; bits; bits &= bits - 1) {
+                ++counts[__builtin_ctz(bits)].blocked;
+            }
+            for (uint32_t bits = ready & ~valid; bits; bits &= bits - 1) {
+                ++counts[__builtin_ctz(bits)].starved;
+            }
+        }
+        count(m_totals[m_options.streams], m_offering, m_model.s_axis_0_tready);
+        count(m_totals[m_options.streams + 1], m_model.m_axis_0_tvalid, m_model.m_axis_0_tready);
+        return any != 0;
+    }
+
+    static void count(Counts& counts, bool valid, bool ready) {
+        counts.beats += valid && ready;
+        counts.blocked += valid && !ready;
+        counts.starved += ready && !valid;
+    }
+
+    // -- configuration ----------------------------------------------------------------------------
+
+    // Address and data go through one register each, so a change of layer, and an address that is
+    // not the one behind the last, is a write of its own.
+    void configure(const std::vector<uint32_t>& triples) {
+        std::vector<std::pair<uint8_t, uint32_t>> writes;
+        for (size_t i = 0; i + 2 < triples.size(); i += 3) {
+            const uint32_t layer = triples[i], address = triples[i + 1];
+            if (!m_configured || layer != m_layer) writes.emplace_back(REGISTER_LAYER, layer);
+            if (!m_configured || address != m_address) writes.emplace_back(REGISTER_ADDRESS, address);
+            writes.emplace_back(REGISTER_DATA, triples[i + 2]);
+            m_configured = true;
+            m_layer = layer;
+            m_address = address + 1;
+        }
+        m_model.s_axis_0_tvalid = 0;
+        m_model.m_axis_0_tready = 0;
+        size_t addresses = 0, data = 0, answers = 0;
+        uint64_t silent = 0;
+        const uint64_t begun = m_cycle;
+        while (answers < writes.size()) {
+            m_model.s_axilite_awvalid = addresses < writes.size();
+            m_model.s_axilite_wvalid = data < writes.size();
+            if (addresses < writes.size()) m_model.s_axilite_awaddr = writes[addresses].first;
+            if (data < writes.size()) m_model.s_axilite_wdata = writes[data].second;
+            falling();
+            const size_t before = addresses + data + answers;
+            addresses += m_model.s_axilite_awvalid && m_model.s_axilite_awready;
+            data += m_model.s_axilite_wvalid && m_model.s_axilite_wready;
+            if (m_model.s_axilite_bvalid) {
+                if (m_model.s_axilite_bresp != 0) fail("s_axilite answered a write with an error");
+                ++answers;
+            }
+            rising();
+            silent = addresses + data + answers == before ? silent + 1 : 0;
+            if (silent > CONFIGURATION_PATIENCE) fail("s_axilite does not take a write");
+        }
+        m_model.s_axilite_awvalid = 0;
+        m_model.s_axilite_wvalid = 0;
+        m_configuration_cycles += m_cycle - begun;
+    }
+
+    uint32_t read_register(uint8_t address) {
+        bool taken = false;
+        m_model.s_axilite_araddr = address;
+        for (uint64_t i = 0; i < CONFIGURATION_PATIENCE; ++i) {
+            m_model.s_axilite_arvalid = !taken;
+            falling();
+            const bool answered = m_model.s_axilite_rvalid;
+            const uint32_t answer = m_model.s_axilite_rdata;
+            taken |= m_model.s_axilite_arvalid && m_model.s_axilite_arready;
+            rising();
+            if (answered) {
+                m_model.s_axilite_arvalid = 0;
+                return answer;
+            }
+        }
+        fail("s_axilite does not answer a read");
+    }
+
+    // -- what is told -----------------------------------------------------------------------------
+
+    std::string statistics() const {
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - m_begun;
+        std::string text = "{\"cycles\":" + std::to_string(m_cycle) +
+                           ",\"configuration_cycles\":" + std::to_string(m_configuration_cycles) +
+                           ",\"first_cycle\":" + std::to_string(m_first_cycle) +
+                           ",\"seconds\":" + std::to_string(seconds.count()) +
+                           ",\"identity\":" + std::to_string(m_identity) + ",";
+        append(text, "first_in", m_first_in);
+        text += ",";
+        append(text, "last_out", m_last_out);
+        text += ",\"totals\":";
+        append(text, m_totals);
+        text += ",\"at_image_end\":[";
+        for (size_t i = 0; i < m_windows.size(); ++i) {
+            if (i) text += ",";
+            append(text, m_windows[i]);
+        }
+        return text + "]}";
+    }
+
+    [[noreturn]] void fail(const char* rule, int stream = -1) {
+        std::string text = "{\"rule\":\"" + std::string(rule) +
+                           "\",\"cycle\":" + std::to_string(m_cycle) +
+                           ",\"image\":" + std::to_string(m_last_out.size()) +
+                           ",\"word\":" + std::to_string(m_result.size());
+        if (stream >= 0) text += ",\"stream\":" + std::to_string(stream);
+        std::vector<uint64_t> blocked, starved;
+        for (unsigned i = 0; i < m_options.streams; ++i) {
+            const bool valid = m_model.stream_tvalid[i / 32] >> (i % 32) & 1;
+            const bool ready = m_model.stream_tready[i / 32] >> (i % 32) & 1;
+            if (valid && !ready) blocked.push_back(i);
+            if (!valid) starved.push_back(i);
+        }
+        if (m_offering && !m_model.s_axis_0_tready) blocked.push_back(m_options.streams);
+        if (!m_model.m_axis_0_tvalid) starved.push_back(m_options.streams + 1);
+        text += ",";
+        append(text, "blocked", blocked);
+        text += ",";
+        append(text, "empty", starved);
+        send("FAIL", text + "}");
+#if defined(TRACE_FST) || defined(TRACE_VCD)
+        if (m_tracing) m_trace.close();
+#endif
+        _exit(1);
+    }
+
+    // -- traces -----------------------------------------------------------------------------------
+
+#if defined(TRACE_FST) || defined(TRACE_VCD)
+    void open_trace_if(bool now) {
+        if (!now || m_options.trace.empty() || m_tracing) return;
+        m_trace.open(m_options.trace.c_str());
+        if (!m_trace.isOpen()) fail("the trace file cannot be written");
+        m_tracing = true;
+    }
+    void dump(uint64_t offset) {
+        if (m_tracing) m_trace.dump(m_cycle * PERIOD + offset);
+    }
+    void close_trace_if_done() {
+        if (!m_tracing || m_options.trace_image < 0) return;
+        const size_t image = static_cast<size_t>(m_options.trace_image);
+        if (m_last_out.size() > image && m_cycle > m_last_out[image] + TRACE_CYCLES_BEHIND) {
+            m_trace.close();
+            m_tracing = false;
+        }
+    }
+    TraceFile m_trace;
+    bool m_tracing = false;
+#else
+    void open_trace_if(bool) {}
+    void dump(uint64_t) {}
+    void close_trace_if_done() {}
+#endif
+
+    const Options& m_options;
+    VerilatedContext& m_context;
+    simulated_part m_model;
+    Input m_input;
+    Stalls m_stall_input, m_stall_output;
+    std::chrono::steady_clock::time_point m_begun;
+
+    uint64_t m_cycle = 0, m_first_cycle = 0, m_configuration_cycles = 0, m_silent = 0;
+    uint32_t m_identity = 0;
+    bool m_configured = false;
+    uint32_t m_layer = 0, m_address = 0;
+
+    uint64_t m_words_left = 0;  // of the current message of images
+    uint64_t m_images_in = 0, m_word_in_image = 0, m_word = 0;
+    bool m_offering = false, m_filling = false, m_waiting = false, m_ended = false;
+    std::vector<uint64_t> m_image;  // the last one, to be offered again
+
+    std::vector<uint64_t> m_result;  // words of the image that is coming out
+    bool m_held = false, m_held_last = false;
+    uint64_t m_held_data = 0;
+    uint32_t m_held_streams[CHUNKS] = {};
+
+    std::vector<uint64_t> m_first_in, m_last_out;  // cycle of each image
+    std::vector<Counts> m_totals;                  // streams inside, then s_axis_0 and m_axis_0
+    std::vector<std::vector<Counts>> m_windows;    // m_totals at each image's last word
+};
+
+Options parse(int count, char** arguments) {
+    Options options;
+    for (int i = 1; i < count; ++i) {
+        const std::string name = arguments[i];
+        if (name[0] == '+') continue;  // for $value$plusargs
+        if (name == "--eager" || name == "--keep-full") {
+            (name == "--eager" ? options.eager : options.keep_full) = true;
+            continue;
+        }
+        if (++i == count) break;
+        const char* value = arguments[i];
+        if (name == "--input-words") options.input_words = std::strtoull(value, nullptr, 10);
+        else if (name == "--output-words") options.output_words = std::strtoull(value, nullptr, 10);
+        else if (name == "--streams") options.streams = std::strtoul(value, nullptr, 10);
+        else if (name == "--silent-cycles") options.silent_cycles = std::strtoull(value, nullptr, 10);
+        else if (name == "--seed") options.seed = std::strtoull(value, nullptr, 10);
+        else if (name == "--stall-input") options.stall_input = std::strtod(value, nullptr);
+        else if (name == "--stall-output") options.stall_output = std::strtod(value, nullptr);
+        else if (name == "--trace") options.trace = value;
+        else if (name == "--trace-image") options.trace_image = std::strtoll(value, nullptr, 10);
+        else {
+            std::fprintf(stderr, "unknown option %s\n", name.c_str());
+            std::exit(2);
+        }
+    }
+    return options;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const Options options = parse(count, arguments);
+    VerilatedContext context;
+    context.commandArgs(count, arguments);
+    return Simulation(context, options).run();
+}
