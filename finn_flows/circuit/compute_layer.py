@@ -107,7 +107,7 @@ def compute_layer_circuit(
         ordered({**dict(sources), f"{module}.sv": text}.items()),
         in_width,
         mvau.out_width,
-        layer_cycles(network, number, folding),
+        max(layer_cycles(network, number, folding), _elements_in(network, position, folding)),
         memory_files,
         number,
     )
@@ -123,6 +123,19 @@ def layer_writes(layer: ComputeLayer, folding: LayerFolding) -> NDArray[np.uint3
     if layer.thresholds is not None:
         writes.append(threshold_writes(layer.thresholds, folding.pe))
     return np.concatenate(writes)
+
+
+def _elements_in(network: Network, position: int, folding: LayerFolding) -> int:
+    """Elements that a layer reads for one image, padding included: one a cycle at most.
+
+    More than the folding's cycles only where a stride skips most of the image.
+    """
+    layer, shape = network.layers[position], network.shapes[position]
+    if not isinstance(layer, ConvLayer):
+        return int(np.prod(shape)) // folding.simd
+    height, width, channels = shape
+    vertical, horizontal = layer.padding
+    return (height + 2 * vertical) * (width + 2 * horizontal) * channels // folding.simd
 
 
 def _windows(

@@ -28,7 +28,7 @@ class LayerCircuit:
     synthesis. ``sources`` hold all that ``module`` needs, in the
     order in which tools read them; ``memory_files`` what
     ``$readmemh`` reads (layers with fixed weights only). ``cycles``: per image, as the folding has
-    it; None for a layer that only passes on. ``is_configured``: it has a configuration port.
+    it, or as many as it reads elements if that is more; None for a layer that only passes on. ``is_configured``: it has a configuration port.
     """
 
     label: str
