@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.figure_style import (
@@ -18,16 +19,32 @@ from reports.table import TABLE_RESOURCES, Point, SplitTable
 from reports.utilization import Source
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+#: Sources whose lines can be told apart in one plot of all resources.
+MOST_TOGETHER = 2
+
+_SPLIT_LABEL = "split k (layers 0 to k on the first board)"
+_INK = "#444444"
 
 
 def growth_figure(table: SplitTable) -> dict[str, bytes]:
     """Percent of the device that the first part takes, over the split, as ``{"svg", "png"}``.
 
-    One colour per resource, one line style per source. Where a split has both pool sides, the pool
-    before the cut is drawn. What is unknown is left out and named under the plot.
+    One colour per resource, one line style per source; more than two sources get a plot for each
+    resource. Where a split has both pool sides, the pool before the cut is drawn. What is unknown
+    is left out and named under the plot.
     """
-    return render(lambda: _draw(table))
+    sources = [
+        source
+        for source in table.sources
+        if any(_known(table, resource, source) for resource in TABLE_RESOURCES)
+    ]
+    if len(sources) > MOST_TOGETHER:
+        return render(lambda: _draw_apart(table, sources))
+    return render(lambda: _draw_together(table))
 
 
 def drawn_points(table: SplitTable) -> dict[int, Point]:
@@ -51,65 +68,128 @@ def growth_series(
     return series
 
 
-def _draw(table: SplitTable) -> Figure:
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
+def _known(table: SplitTable, resource: str, source: Source) -> list[float]:
+    series = growth_series(table, resource, source)
+    return [share for _, share in series if share is not None]
+
+
+def _draw_line(axes: Axes, table: SplitTable, resource: str, source: Source) -> None:
+    """The line of one source and resource, if anything of it is known."""
+    series = growth_series(table, resource, source)
+    if not _known(table, resource, source):
+        return
+    style, filled = SOURCE_LINES[source]
+    colour = RESOURCE_COLOURS[resource]
+    axes.plot(
+        [split for split, _ in series],
+        # A missing value interrupts the line: joining its neighbours would be a guess.
+        [float("nan") if share is None else share for _, share in series],
+        color=colour,
+        linestyle=style,
+        marker=RESOURCE_MARKERS[resource],
+        markerfacecolor=colour if filled else "white",
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _set_scales(axes: Axes, table: SplitTable) -> None:
+    """The same for every plot: all splits, and 0 to 100 percent or more."""
     from matplotlib.ticker import MultipleLocator
 
-    figure = Figure(figsize=(6.4, 4.0))
-    axes = figure.add_subplot()
-    highest = 0.0
-    for source in table.sources:
-        style, filled = SOURCE_LINES[source]
-        for resource in TABLE_RESOURCES:
-            series = growth_series(table, resource, source)
-            # A missing value interrupts the line: joining its neighbours would be a guess.
-            shares = [float("nan") if share is None else share for _, share in series]
-            known = [share for _, share in series if share is not None]
-            if not known:
-                continue
-            highest = max(highest, *known)
-            colour = RESOURCE_COLOURS[resource]
-            axes.plot(
-                [split for split, _ in series],
-                shares,
-                color=colour,
-                linestyle=style,
-                marker=RESOURCE_MARKERS[resource],
-                markerfacecolor=colour if filled else "white",
-                clip_on=False,
-                zorder=3,
-            )
-    device = table.device.name if table.device else table.configuration.device
-    axes.set_title(f"{table.configuration.network}: first part of each split", loc="left")
-    axes.set_xlabel("split k (layers 0 to k on the first board)")
-    axes.set_ylabel(f"used, percent of {device}")
+    known = [
+        share
+        for source in table.sources
+        for resource in TABLE_RESOURCES
+        for share in _known(table, resource, source)
+    ]
+    highest = max(known, default=0.0)
     axes.xaxis.set_major_locator(MultipleLocator(1))
     axes.set_ylim(0, max(100.0, highest))
     splits = list(drawn_points(table)) or [0]
     axes.set_xlim(min(splits) - 0.25, max(splits) + 0.25)
     if highest > 100:
-        axes.axhline(100, color="#444444", linewidth=0.8)
+        axes.axhline(100, color=_INK, linewidth=0.8)
+
+
+def _source_lines(sources: Sequence[Source]) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [],
+            [],
+            color=_INK,
+            linestyle=SOURCE_LINES[source][0],
+            marker="o",
+            markerfacecolor=_INK if SOURCE_LINES[source][1] else "white",
+        )
+        for source in sources
+    ]
+
+
+def _device(table: SplitTable) -> str:
+    return table.device.name if table.device else table.configuration.device
+
+
+def _draw_together(table: SplitTable) -> Figure:
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.add_subplot()
+    for source in table.sources:
+        for resource in TABLE_RESOURCES:
+            _draw_line(axes, table, resource, source)
+    axes.set_title(f"{table.configuration.network}: first part of each split", loc="left")
+    axes.set_xlabel(_SPLIT_LABEL)
+    axes.set_ylabel(f"used, percent of {_device(table)}")
+    _set_scales(axes, table)
     resources = [
         Line2D([], [], color=RESOURCE_COLOURS[name], marker=RESOURCE_MARKERS[name])
         for name in TABLE_RESOURCES
     ]
     titles = [RESOURCE_TITLES[name] for name in TABLE_RESOURCES]
-    sources = []
-    for source in table.sources:
-        style, filled = SOURCE_LINES[source]
-        face = "#444444" if filled else "white"
-        sources.append(
-            Line2D([], [], color="#444444", linestyle=style, marker="o", markerfacecolor=face)
-        )
     # Beside the axes, never over the data.
     beside: dict[str, Any] = {"frameon": False, "alignment": "left", "handlelength": 3.4}
     beside["loc"] = "upper left"
     upper = axes.legend(resources, titles, title="Resource", bbox_to_anchor=(1.01, 1.02), **beside)
     named = [source_label(table, source) for source in table.sources]
-    axes.legend(sources, named, title="Source", bbox_to_anchor=(1.01, 0.58), **beside)
+    lines = _source_lines(table.sources)
+    axes.legend(lines, named, title="Source", bbox_to_anchor=(1.01, 0.58), **beside)
     axes.add_artist(upper)  # a second legend replaces the first, unless that is kept like this
     write_note(figure, _notes(table), width=112)
+    return figure
+
+
+def _draw_apart(table: SplitTable, sources: Sequence[Source]) -> Figure:
+    """A plot for each resource; the place of a sixth has the legend."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4))
+    plots = figure.subplots(2, 3, sharex=True, sharey=True)
+    *places, rest = plots.flat
+    for axes, resource in zip(places, TABLE_RESOURCES, strict=True):
+        for source in sources:
+            _draw_line(axes, table, resource, source)
+        axes.set_title(RESOURCE_TITLES[resource], loc="left", fontweight="bold")
+        _set_scales(axes, table)
+    rest.axis("off")
+    rest.legend(
+        _source_lines(sources),
+        [source_label(table, source) for source in sources],
+        title=f"{table.configuration.network}:\nfirst part of each split",
+        loc="upper left",
+        frameon=False,
+        alignment="left",
+        handlelength=3.4,
+    )
+    # The plot above the legend is the lowest of its column.
+    plots[0, 2].tick_params(labelbottom=True)
+    plots[1, 1].set_xlabel(_SPLIT_LABEL)
+    for axes in plots[:, 0]:
+        axes.set_ylabel(f"percent of {_device(table)}")
+    write_note(figure, _notes(table))
     return figure
 
 

@@ -31,7 +31,7 @@ RESOURCE_MARKERS = {"lut": "o", "lutram": "s", "ff": "^", "bram": "D", "dsp": "v
 SOURCE_LINES: dict[Source, tuple[Any, bool]] = {
     Source.PAPER: ("-", True),
     Source.FINN_ESTIMATE: ((0, (5, 2)), False),
-    Source.YOSYS: ((0, (1, 1.5)), False),
+    Source.YOSYS: ((0, (1, 1.5)), True),
     Source.VIVADO_SYNTH: ((0, (5, 1.5, 1, 1.5)), False),
     Source.VIVADO_PLACED: ((0, (8, 2)), True),
 }

@@ -36,8 +36,11 @@ class PanelKind(StrEnum):
     PERCENT = "percent"
     USED = "used"
     DIFFERENCE = "difference"
+    INCREMENT = "increment"
     SECOND_PART = "second-part"
+    TIMING = "timing"
     LINK = "link"
+    LAYERS = "layers"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,12 @@ class Panel:
             else:
                 runs.append((column.name, position, position))
         return tuple(runs)
+
+    @property
+    def marks(self) -> frozenset[int]:
+        """The numbers of all notes that it refers to."""
+        marked: list[Column | Cell] = [*self.columns, *(cell for row in self.rows for cell in row)]
+        return frozenset(mark for one in marked for mark in one.marks)
 
     def pieces(self, most_columns: int) -> list[Panel]:
         """The panel in as many as ``most_columns`` wide at most; a resource stays in one piece.
@@ -113,6 +122,15 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why the numbers of ``source`` are not the paper's: at length, and ``brief`` (never empty)."""
+
+    source: Source
+    sentences: tuple[str, ...]
+    brief: str
+
+
+@dataclass(frozen=True)
 class Page:
     """Everything a person reads: ``sources`` as (name, description), ``notes`` counted from 1."""
 
@@ -120,3 +138,4 @@ class Page:
     panels: tuple[Panel, ...]
     sources: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    explanations: tuple[Explanation, ...] = ()

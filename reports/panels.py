@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from reports.page import Cell, Column, Page, Panel, PanelKind
-from reports.published import FF_FOOTNOTE
+from reports.comparison_panel import increment_panel
+from reports.comparison_text import explain, explain_briefly
+from reports.page import Cell, Column, Explanation, Page, Panel, PanelKind
+from reports.panel_cells import resource_cell, split_label
 from reports.resource_text import RESOURCE_TITLES, format_percent, format_used
 from reports.sweep_record import PartName
-from reports.table import (
-    TABLE_RESOURCES,
-    WHOLE,
-    Entry,
-    Pipeline,
-    Point,
-    SplitTable,
-    Status,
-)
+from reports.table import TABLE_RESOURCES, WHOLE, Entry, Point, SplitTable
 from reports.table_notes import (
     Notes,
     describe_source,
     difference_marks,
     folding_marks,
-    knows,
-    same_ff,
     unknown_marks,
 )
+from reports.timing_panels import layer_panel, pipeline_panels, timing_panel
 from reports.utilization import Source
 
 
@@ -49,8 +42,11 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
         )
     if table.differences:
         panels.append(_difference_panel(table, notes))
+    panels += increment_panel(table, notes)
     panels += _second_part_panels(table, notes)
-    panels += _pipeline_panels(table, notes)
+    panels += timing_panel(table, notes)
+    panels += pipeline_panels(table, notes)
+    panels += layer_panel(table, notes)
     return Page(
         title=(
             f"{configuration.network} on {configuration.device}, {configuration.clock_mhz:g} MHz, "
@@ -59,6 +55,11 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
         panels=tuple(panels),
         sources=tuple((source.value, describe_source(table, source)) for source in table.sources),
         notes=tuple(notes.texts),
+        explanations=tuple(
+            Explanation(source, tuple(explain(table, source)), explain_briefly(table, source))
+            for source in dict.fromkeys(difference.source for difference in table.differences)
+            if explain_briefly(table, source)
+        ),
     )
 
 
@@ -142,10 +143,10 @@ def _side_by_side(
     for point, row in zip(table.points, rows, strict=True):
         if not row:
             continue
-        line = [_label(point, notes)]
+        line = [split_label(point, notes)]
         for resource in TABLE_RESOURCES:
             for source in table.sources:
-                line.append(_resource_cell(table, row.get(source), resource, cell, notes))
+                line.append(resource_cell(table, row.get(source), resource, cell, notes))
         lines.append(tuple(line))
     return Panel(kind, title, tuple(columns), tuple(lines), side_by_side=True)
 
@@ -165,68 +166,20 @@ def _second_part_panels(table: SplitTable, notes: Notes) -> Iterable[Panel]:
             if entry is None:
                 continue
             cells = (
-                _resource_cell(table, entry, resource, _both_cell, notes)
+                resource_cell(table, entry, resource, _both_cell, notes)
                 for resource in TABLE_RESOURCES
             )
-            lines.append((_label(point, notes), *cells))
+            lines.append((split_label(point, notes), *cells))
         title = "Second part: used (percent)" if table.device else "Second part: used"
         yield Panel(PanelKind.SECOND_PART, title, tuple(columns), tuple(lines), side_by_side=False)
-
-
-def _pipeline_panels(table: SplitTable, notes: Notes) -> Iterable[Panel]:
-    for source in table.sources:
-        pipelines = [pipeline for pipeline in table.pipelines if pipeline.source is source]
-        if not pipelines:
-            continue
-        interval = notes.mark(
-            "II: cycles between two images when both boards work at once, the greater of both "
-            "parts' cycles; images/s is what that allows at the clock, an upper bound that leaves "
-            "out the link and the host."
-        )
-        columns = (
-            Column("Split", numeric=False),
-            Column("Bytes/image"),
-            Column("Cycles first", source),
-            Column("Cycles second", source),
-            Column("II", source, (interval,)),
-            Column("Images/s", source, (interval,)),
-            Column("Slowest", source, numeric=False),
-        )
-        lines = tuple(_pipeline_line(table, pipeline, notes) for pipeline in pipelines)
-        yield Panel(PanelKind.LINK, "Link and cycles per image", columns, lines, side_by_side=False)
-
-
-def _pipeline_line(table: SplitTable, pipeline: Pipeline, notes: Notes) -> tuple[Cell, ...]:
-    point, source = pipeline.point, pipeline.source
-    part = PartName.WHOLE if point == WHOLE else PartName.FIRST
-    first = table.entry(point, part, source)
-    second = table.entry(point, PartName.SECOND, source)
-    slowest = pipeline.slowest or ""
-    if pipeline.slowest_layer not in (None, slowest):
-        slowest = f"{pipeline.slowest_layer}: {slowest}"
-    fps = pipeline.frames_per_second
-    return (
-        _label(point, notes),
-        Cell("" if pipeline.bytes_per_image is None else str(pipeline.bytes_per_image)),
-        _cycles_cell(first, notes),
-        _cycles_cell(second, notes),
-        Cell("" if pipeline.interval is None else str(pipeline.interval)),
-        Cell("" if fps is None else f"{fps:.1f}"),
-        Cell(slowest),
-    )
-
-
-def _cycles_cell(entry: Entry | None, notes: Notes) -> Cell:
-    if entry is None:
-        return Cell("")
-    return _outcome(entry, notes) or Cell("" if entry.cycles is None else str(entry.cycles))
 
 
 def _difference_panel(table: SplitTable, notes: Notes) -> Panel:
     compared = [difference.source for difference in table.differences]
     marks = difference_marks(table, compared, notes)
     columns = [Column("", numeric=False)]
-    means, counts = [Cell("first part", marks)], [Cell("splits")]
+    means, counts = [Cell("mean", marks)], [Cell("splits")]
+    greatest, places = [Cell("greatest", marks)], [Cell("at split")]
     for resource in TABLE_RESOURCES:
         for difference in table.differences:
             if difference.resource != resource:
@@ -235,58 +188,16 @@ def _difference_panel(table: SplitTable, notes: Notes) -> Panel:
             columns.append(Column(RESOURCE_TITLES[resource], difference.source, unknown))
             mean = difference.percentage_points
             means.append(Cell("" if mean is None else format_percent(mean)))
+            greatest.append(
+                Cell("" if difference.greatest is None else format_percent(difference.greatest))
+            )
+            split = difference.greatest_split
+            places.append(Cell("" if split is None else str(split)))
             counts.append(Cell(str(difference.count)))
     return Panel(
         PanelKind.DIFFERENCE,
-        "Mean absolute difference to the paper, percentage points",
+        "First part: absolute difference to the paper, percentage points",
         tuple(columns),
-        (tuple(means), tuple(counts)),
+        (tuple(means), tuple(greatest), tuple(places), tuple(counts)),
         side_by_side=True,
     )
-
-
-def _label(point: Point, notes: Notes) -> Cell:
-    if point == WHOLE:
-        return Cell("whole")
-    if point.pool != "after":
-        return Cell(str(point.split))
-    note = "after: the max-pool behind this layer is on the second board, behind the cut."
-    return Cell(f"{point.split} after", (notes.mark(note),))
-
-
-def _resource_cell(
-    table: SplitTable,
-    entry: Entry | None,
-    resource: str,
-    cell: Callable[[Entry, str], str],
-    notes: Notes,
-) -> Cell:
-    if entry is None:
-        return Cell("")
-    outcome = _outcome(entry, notes)
-    if outcome is not None:
-        return outcome
-    text = cell(entry, resource)
-    marks = []
-    if resource == "ff" and entry.source is Source.PAPER and same_ff(table, entry):
-        marks.append(notes.mark(FF_FOOTNOTE))
-    if entry.used()[resource] is None and knows(table, resource, entry.source):
-        marks.append(notes.mark(f"{entry.source.value} gives no count here: blank, not zero."))
-    return Cell(text, tuple(marks))
-
-
-def _outcome(entry: Entry, notes: Notes) -> Cell | None:
-    """What stands in place of a number where nothing was built."""
-    if entry.status is Status.EMPTY:
-        note = "empty: no layer is left behind this cut, so nothing is built."
-        return Cell("empty", (notes.mark(note),))
-    if entry.status is not Status.FAILED:
-        return None
-    place = f"{entry.part.value} part"
-    if entry.point.split is None:
-        place = "whole network"
-    else:
-        side = ", pool after the cut" if entry.point.pool == "after" else ""
-        place = f"split {entry.point.split}{side}, {place}"
-    error = " ".join((entry.error or "").split())
-    return Cell("failed", (notes.mark(f"{entry.source.value}, {place}: failed: {error}"),))

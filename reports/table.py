@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from dse.errors import InputError
 from reports.devices import Device, device_of, percent
+from reports.layer_figures import LayerFigures, layer_figures
 from reports.published import PublishedPoint, published_points
 from reports.sweep_record import PartName, SweepRecord
 from reports.utilization import RESOURCES, Source, Utilization
@@ -62,7 +63,8 @@ class Entry:
     ``percent`` is by resource name, of the device; None where unknown. ``used_derived``: the counts
     were computed from a printed (so rounded) percentage. ``layers``: labels of the layers in it
     (``conv3``); ``uncounted``: kinds of nodes of which every count that the source gives is 0.
-    ``citation`` only where published.
+    ``cycles_measured``: whether ``cycles`` and ``latency_cycles`` (of one image alone) were counted
+    in a cycle-accurate simulation of this part. ``citation`` only where published.
     """
 
     point: Point
@@ -80,6 +82,8 @@ class Entry:
     uncounted: tuple[str, ...] = ()
     error: str | None = None
     citation: str | None = None
+    cycles_measured: bool = False
+    latency_cycles: int | None = None
 
     def used(self) -> dict[str, float | None]:
         """The counts by resource name; None where unknown."""
@@ -92,6 +96,8 @@ class Pipeline:
 
     ``interval``: cycles between two images, the greater of both parts' (None unless both are known;
     an empty second part adds nothing). ``frames_per_second``: what that allows at the clock.
+    ``measured``: whether every cycle in it was counted in a simulation. ``latency_cycles``: of one
+    image through both parts, one after the other, leaving out the link (None unless both known).
     """
 
     point: Point
@@ -104,19 +110,24 @@ class Pipeline:
     slowest: str | None
     slowest_layer: str | None
     slowest_part: PartName | None
+    measured: bool = False
+    latency_cycles: int | None = None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean absolute difference of the first part's percentage to the paper's, one resource.
+    """Absolute difference of the first part's percentage to the paper's, one resource.
 
-    ``percentage_points`` is None where no split is known to both; ``count``: how many are.
+    ``percentage_points`` is the mean, ``greatest`` the greatest one, at ``greatest_split`` (the
+    first such); None where no split is known to both. ``count``: how many are.
     """
 
     source: Source
     resource: str
     percentage_points: float | None
     count: int
+    greatest: float | None = None
+    greatest_split: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ class SplitTable:
     """Everything known of one configuration. ``device`` is None for one not in the device table.
 
     ``differences`` to published figures is empty where the folding is not the published one.
+    ``layers``: what each source says of each layer of the network.
     """
 
     configuration: Configuration
@@ -134,6 +146,7 @@ class SplitTable:
     pipelines: tuple[Pipeline, ...]
     differences: tuple[Difference, ...]
     published_folding: bool
+    layers: tuple[LayerFigures, ...] = ()
 
     def entry(self, point: Point, part: PartName, source: Source) -> Entry | None:
         """What ``source`` says of ``part`` at ``point``, if anything."""
@@ -195,6 +208,7 @@ def build_table(records: Sequence[SweepRecord]) -> SplitTable:
         # Another folding is another circuit, and no figure was published of it.
         differences=tuple(_differences(entries, sources)) if published_folding else (),
         published_folding=published_folding,
+        layers=layer_figures(records),
     )
 
 
@@ -237,6 +251,8 @@ def _entry_of_record(record: SweepRecord, known_device: bool) -> Entry:
         layers=tuple(dict.fromkeys(layer.layer for layer in record.layers)),
         uncounted=_uncounted(record),
         error=record.error,
+        cycles_measured=record.cycles_measured,
+        latency_cycles=record.latency_cycles,
     )
 
 
@@ -302,6 +318,7 @@ def _pipeline(
     if complete and all(entry.cycles is not None for entry in working):
         slowest = max(working, key=lambda entry: entry.cycles or 0)
     interval = slowest.cycles if slowest else None
+    latencies = [entry.latency_cycles for entry in working if entry.latency_cycles is not None]
     links = [entry.bytes_per_image for entry in there if entry.bytes_per_image is not None]
     return Pipeline(
         point=point,
@@ -314,6 +331,8 @@ def _pipeline(
         slowest=slowest.slowest if slowest else None,
         slowest_layer=slowest.slowest_layer if slowest else None,
         slowest_part=slowest.part if slowest else None,
+        measured=bool(working) and all(entry.cycles_measured for entry in working),
+        latency_cycles=sum(latencies) if complete and len(latencies) == len(working) else None,
     )
 
 
@@ -326,12 +345,15 @@ def _differences(entries: Sequence[Entry], sources: Sequence[Source]) -> Iterabl
         if source is Source.PAPER:
             continue
         for resource in TABLE_RESOURCES:
-            gaps = []
+            gaps: dict[int | None, float] = {}
             for entry in firsts:
                 if entry.source is not source or entry.point not in paper:
                     continue
                 ours, theirs = entry.percent[resource], paper[entry.point].percent[resource]
                 if ours is not None and theirs is not None:
-                    gaps.append(abs(ours - theirs))
-            mean = sum(gaps) / len(gaps) if gaps else None
-            yield Difference(source, resource, mean, len(gaps))
+                    gaps[entry.point.split] = abs(ours - theirs)
+            mean = sum(gaps.values()) / len(gaps) if gaps else None
+            greatest = max(gaps, key=lambda split: gaps[split]) if gaps else None
+            yield Difference(
+                source, resource, mean, len(gaps), gaps[greatest] if gaps else None, greatest
+            )

@@ -11,7 +11,7 @@ from reports.utilization import Scope, Source
 
 #: What is known beforehand of a tool's way of counting.
 _SOURCE_REMARKS = {
-    Source.YOSYS: "a leaner circuit than the HLS one, not the same circuit",
+    Source.YOSYS: "RTL that is generated here, not the paper's HLS circuit",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.page import Column, Panel
+from reports.page import Column, Panel, PanelKind
 from reports.panels import lay_out
 from reports.sweep_record import SweepRecord
 from reports.table import build_table, group_records
@@ -14,6 +14,9 @@ from reports.utilization import Source
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+#: What a terminal leaves to the files.
+_FOR_A_PAGE = (PanelKind.INCREMENT, PanelKind.LAYERS)
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -38,13 +41,19 @@ def print_table(records: Sequence[SweepRecord], console: Console) -> None:
     for group in group_records(records).values():
         page = lay_out(build_table(group))
         console.print(Text(page.title, style="bold"))
-        for panel in page.panels:
+        panels = [panel for panel in page.panels if panel.kind not in _FOR_A_PAGE]
+        for panel in panels:
             _print_panel(panel, console)
         console.print()
+        for explanation in page.explanations:
+            heading = f"Why {explanation.source.value} is not the paper"
+            console.print(Text.assemble((heading, "bold"), f": {explanation.brief}"))
         for name, description in page.sources:
             console.print(Text.assemble((name, "bold"), f": {description}."))
+        marks = {mark for panel in panels for mark in panel.marks}
         for number, note in enumerate(page.notes, start=1):
-            console.print(Text(f"{_superscript((number,))} {note}"))
+            if number in marks:
+                console.print(Text(f"{_superscript((number,))} {note}"))
         console.print()
 
 
@@ -53,6 +62,10 @@ def _print_panel(panel: Panel, console: Console) -> None:
 
     layouts = [[(panel, False)], [(panel, True)]]
     if len(panel.sources) > 1:
+        # Fewer resources side by side, then one source after the other.
+        for most in range(len(panel.columns) - 1, 1 + len(panel.sources), -1):
+            pieces = panel.pieces(most)
+            layouts += [[(piece, narrow) for piece in pieces] for narrow in (False, True)]
         layouts.append([(panel.of_source(source), False) for source in panel.sources])
     for blocks in layouts:
         tables = [_table(block, narrow) for block, narrow in blocks]

@@ -17,7 +17,8 @@ def tidy_frame(table: SplitTable) -> DataFrame:
 
     Columns: ``split`` (Int64, missing for the whole network), ``pool``, ``part``, ``source``,
     ``status``, ``scope``, ``resource``, ``used``, ``used_derived``, ``percent``,
-    ``bytes_per_image`` and ``cycles_per_image`` (Int64), ``error``.
+    ``bytes_per_image``, ``cycles_per_image`` and ``latency_cycles`` (Int64), ``cycles_measured``
+    (whether a simulation counted these), ``error``.
     Group by ``source`` before anything is averaged: numbers of two sources do not add up.
     """
     import pandas as pd
@@ -40,6 +41,8 @@ def tidy_frame(table: SplitTable) -> DataFrame:
                     "percent": entry.percent[resource],
                     "bytes_per_image": entry.bytes_per_image,
                     "cycles_per_image": entry.cycles,
+                    "cycles_measured": entry.cycles_measured,
+                    "latency_cycles": entry.latency_cycles,
                     "error": entry.error,
                 }
             )
@@ -49,6 +52,7 @@ def tidy_frame(table: SplitTable) -> DataFrame:
         "percent": "float64",
         "bytes_per_image": "Int64",
         "cycles_per_image": "Int64",
+        "latency_cycles": "Int64",
     }
     return pd.DataFrame(rows).astype(types)
 

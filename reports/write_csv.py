@@ -25,9 +25,12 @@ def table_as_csv(table: SplitTable) -> str:
     quantities += [
         "used_derived",
         "cycles_per_image",
+        "cycles_measured",
+        "latency_cycles",
         "slowest",
         "pipeline.initiation_interval",
         "pipeline.frames_per_second",
+        "pipeline.latency_cycles",
         "error",
     ]
     fixed = ["network", "device", "clock_mhz", "folding", "split", "pool", "part"]
@@ -82,9 +85,12 @@ def table_as_csv(table: SplitTable) -> str:
                 line += [
                     str(entry.used_derived).lower(),
                     entry.cycles,
+                    None if entry.cycles is None else str(entry.cycles_measured).lower(),
+                    entry.latency_cycles,
                     entry.slowest,
                     pipeline.interval if pipeline else None,
                     None if fps is None else f"{fps:.3f}",
+                    pipeline.latency_cycles if pipeline else None,
                     entry.error,
                 ]
             writer.writerow(line)

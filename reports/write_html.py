@@ -14,6 +14,7 @@ from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import PartName
 from reports.table import TABLE_RESOURCES, WHOLE, SplitTable, Status
 from reports.table_notes import describe_source
+from reports.timing_panels import cycles_word
 from reports.utilization import RESOURCES, Source
 
 #: Columns of numbers that fit an A4 page (and, in the page's type, stay legible there).
@@ -73,7 +74,14 @@ def report_as_html(
         used=panels[PanelKind.USED],
         differences=panels[PanelKind.DIFFERENCE],
         second=panels[PanelKind.SECOND_PART],
+        increments=panels[PanelKind.INCREMENT],
         link=panels[PanelKind.LINK],
+        timing=panels[PanelKind.TIMING],
+        layers=panels[PanelKind.LAYERS],
+        cycles=[
+            (source.value, cycles_word(table, source))
+            for source in dict.fromkeys(pipeline.source for pipeline in table.pipelines)
+        ],
         figures={figure.identifier: figure for figure in _figures(table, figures)},
         choices=choices,
         swept=_swept(table),

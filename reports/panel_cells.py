@@ -1,0 +1,60 @@
+"""Cells that several kinds of panels have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reports.page import Cell
+from reports.published import FF_FOOTNOTE
+from reports.table import WHOLE, Entry, Point, SplitTable, Status
+from reports.table_notes import Notes, knows, same_ff
+from reports.utilization import Source
+
+
+def split_label(point: Point, notes: Notes) -> Cell:
+    """A split as the tables label it."""
+    if point == WHOLE:
+        return Cell("whole")
+    if point.pool != "after":
+        return Cell(str(point.split))
+    note = "after: the max-pool behind this layer is on the second board, behind the cut."
+    return Cell(f"{point.split} after", (notes.mark(note),))
+
+
+def resource_cell(
+    table: SplitTable,
+    entry: Entry | None,
+    resource: str,
+    cell: Callable[[Entry, str], str],
+    notes: Notes,
+) -> Cell:
+    """What one source says of one resource, written by ``cell``."""
+    if entry is None:
+        return Cell("")
+    outcome = outcome_cell(entry, notes)
+    if outcome is not None:
+        return outcome
+    text = cell(entry, resource)
+    marks = []
+    if resource == "ff" and entry.source is Source.PAPER and same_ff(table, entry):
+        marks.append(notes.mark(FF_FOOTNOTE))
+    if entry.used()[resource] is None and knows(table, resource, entry.source):
+        marks.append(notes.mark(f"{entry.source.value} gives no count here: blank, not zero."))
+    return Cell(text, tuple(marks))
+
+
+def outcome_cell(entry: Entry, notes: Notes) -> Cell | None:
+    """What stands in place of a number where nothing was built."""
+    if entry.status is Status.EMPTY:
+        note = "empty: no layer is left behind this cut, so nothing is built."
+        return Cell("empty", (notes.mark(note),))
+    if entry.status is not Status.FAILED:
+        return None
+    place = f"{entry.part.value} part"
+    if entry.point.split is None:
+        place = "whole network"
+    else:
+        side = ", pool after the cut" if entry.point.pool == "after" else ""
+        place = f"split {entry.point.split}{side}, {place}"
+    error = " ".join((entry.error or "").split())
+    return Cell("failed", (notes.mark(f"{entry.source.value}, {place}: failed: {error}"),))
