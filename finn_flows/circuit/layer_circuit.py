@@ -25,10 +25,10 @@ class LayerCircuit:
     ``label`` is that of the network's layer (``conv1``, ``pool1``), or ``fifo_conv1``,
     ``unpacker``, ``packer``. ``module`` and ``sources`` depend on nothing but the layer itself, its
     folding and the widths of its streams, so that every part that has the layer shares its
-    synthesis. ``sources`` hold all that ``module`` needs, in the
-    order in which tools read them; ``memory_files`` what
-    ``$readmemh`` reads (layers with fixed weights only). ``cycles``: per image, as the folding has
-    it, or as many as it reads elements if that is more; None for a layer that only passes on. ``is_configured``: it has a configuration port.
+    synthesis. ``sources`` hold all that ``module`` needs, in the order in which tools read them;
+    ``memory_files`` what ``$readmemh`` reads (layers with fixed weights only). ``cycles``: per
+    image, as the folding has it, or as many as it reads elements if that is more; None for a layer
+    that only passes on. ``number``: of a compute layer in the network, None for any other.
     """
 
     label: str

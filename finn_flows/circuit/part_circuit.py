@@ -46,9 +46,21 @@ def part_circuit(
     check_folding(whole, part.folding)
     if not part.network.layers:
         raise BuildError(f"{part} has no layers: there is nothing to build")
-    device = device_of(part.device)
     first, last = _positions(part)
-    depths = fifo_depths or {}
+    return _between(part, first, last, fifo_depths or {}, writeable)
+
+
+def layer_alone(part: Part, position: int, fifo_depths: Mapping[str, int] | None = None) -> Circuit:
+    """``part.whole.layers[position]`` with its FIFO, between words: to measure it by itself."""
+    check_folding(part.whole, part.folding)
+    return _between(part, position, position + 1, fifo_depths or {}, writeable=True)
+
+
+def _between(
+    part: Part, first: int, last: int, depths: Mapping[str, int], writeable: bool
+) -> Circuit:
+    """The circuit of ``part.whole.layers[first:last]``."""
+    whole, device = part.whole, device_of(part.device)
     inner: list[LayerCircuit] = []
     width = stream_width(part, first)
     for position in range(first, last):
@@ -58,15 +70,12 @@ def part_circuit(
         width = inner[-1].out_width
     in_type, out_type = whole.type_after(first), whole.type_after(last)
     in_values, out_values = (int(np.prod(whole.shapes[position])) for position in (first, last))
-    in_bits, out_bits = in_values * in_type.bits, out_values * out_type.bits
-    unpacker = _wire_circuit("unpacker", inner[0].in_width, in_bits)
-    packer = _wire_circuit("packer", width, out_bits)
-    layers = (unpacker, *inner, packer)
-    configuration = _configuration(part, first, last) if writeable else _NO_WRITES
+    unpacker = _wire_circuit("unpacker", inner[0].in_width, in_values * in_type.bits)
+    packer = _wire_circuit("packer", width, out_values * out_type.bits)
     return _stitched(
-        part,
-        layers,
-        configuration,
+        " ".join(whole.label(position) for position in range(first, last)),
+        (unpacker, *inner, packer),
+        _configuration(part, first, last) if writeable else _NO_WRITES,
         words_per_image(in_values, in_type.bits),
         words_per_image(out_values, out_type.bits),
     )
@@ -164,7 +173,7 @@ def _configuration(part: Part, first: int, last: int) -> NDArray[np.uint32]:
 
 
 def _stitched(
-    part: Part,
+    comment: str,
     layers: tuple[LayerCircuit, ...],
     configuration: NDArray[np.uint32],
     input_words: int,
@@ -180,7 +189,7 @@ def _stitched(
     identity = int.from_bytes(digest.digest()[:4], "big")
     text = render(
         "part.v.j2",
-        comment=str(part),
+        comment=comment,
         identity=identity,
         inner=inner,
         streams=[
