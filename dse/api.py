@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dse.default_backends import DEFAULT_BACKENDS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -48,7 +50,7 @@ def sweep(
     device: str | None = None,
     board: str | None = None,
     clock_mhz: float = 100.0,
-    backends: Sequence[str] = ("estimate",),
+    backends: Sequence[str] = DEFAULT_BACKENDS,
     out: str | Path = DEFAULT_OUT,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -59,8 +61,9 @@ def sweep(
     writes table and figures into ``out``; what is known there already is not built again.
     ``network``: of :func:`load`, or its ``weights``. ``pool``: the side of the cut on which a
     max-pool stands. ``folding``: ``published``, ``auto``, ``auto:CYCLES`` or a JSON file.
-    ``device``: a part name, or ``board``: a board's. ``workers``: processes (default: cores).
-    ``progress``: what is told of every point; silent by default.
+    ``device``: a part name, or ``board``: a board's. ``backends``: what builds the points, each in
+    columns of its own; ``["estimate"]`` alone takes seconds and no compiler. ``workers``: processes
+    (default: cores). ``progress``: what is told of every point; silent by default.
 
     A point that cannot be built is a record with an error, and the others are not affected. Raises
     a DseError for an argument that is not valid or a store that cannot be used.

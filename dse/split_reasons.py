@@ -79,6 +79,8 @@ def notes_on(
             f"By {source.value}, the best source here that has every cut; not looked at: "
             f"{', '.join(one.value for one in others)}."
         )
+    if rule.name == "throughput":
+        notes.append(_whose_cycles(ranked, source))
     usages = [usage for candidate in ranked for usage in candidate.usages]
     if any(usage.scope is Scope.OUT_OF_CONTEXT for usage in usages):
         kept = (
@@ -126,3 +128,17 @@ def notes_on(
                 "parts fit was checked without."
             )
     return notes
+
+
+def _whose_cycles(ranked: Sequence[Candidate], source: Source) -> str:
+    measured = {
+        entry.cycles_measured
+        for candidate in ranked
+        for _, entry in candidate.parts
+        if entry is not None and entry.cycles is not None
+    }
+    if measured == {True}:
+        return f"{source.value} counted these cycles in a cycle-accurate simulation of each part."
+    some = "not all of " if True in measured else ""
+    verb = "were measured" if some else "are a model's; nothing was measured"
+    return f"{source.value}: {some}these cycles {verb}."

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from dse.clock_range import LEAST_MHZ, MOST_MHZ
+from dse.default_backends import DEFAULT_BACKENDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -165,7 +166,7 @@ def backend_option(command: Command) -> Command:
             "--backend",
             "backends",
             multiple=True,
-            default=("estimate",),
+            default=DEFAULT_BACKENDS,
             show_default=True,
             metavar="NAME",
             callback=lambda _ctx, _param, given: tuple(dict.fromkeys(given)),

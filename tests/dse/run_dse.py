@@ -7,5 +7,6 @@ from finn_flows.backends import BACKENDS
 
 if __name__ == "__main__":
     BACKENDS["sleeping"] = "tests.dse.sleeping_backend:SleepingBackend"
+    BACKENDS["second"] = "tests.dse.second_backend:SecondBackend"
     BACKENDS["sharing"] = "tests.dse.step_sharing_backend:StepSharingSleeper"
     main(prog_name="dse")

@@ -46,7 +46,12 @@ def test_importing_costs_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> object:
-    return dse.sweep(splits=[3, 5], pool="both", out=tmp_path_factory.mktemp("api"))
+    return dse.sweep(
+        splits=[3, 5],
+        pool="both",
+        backends=["estimate"],
+        out=tmp_path_factory.mktemp("api"),
+    )
 
 
 def test_a_sweep_gives_tables_and_figures(sweep: object) -> None:

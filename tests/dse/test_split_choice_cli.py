@@ -31,7 +31,7 @@ BYTES = {
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the real sweep, every cut on both sides."""
     out = tmp_path_factory.mktemp("swept")
-    result = invoke("sweep", "--pool", "both", "--json", "--out", str(out))
+    result = invoke("sweep", "--backend=estimate", "--pool=both", "--json", f"--out={out}")
     assert result.returncode == 0, result.stderr
     return out
 

@@ -24,9 +24,12 @@ REPORT_FILES = {
 
 
 def sweep(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from dse.cli import main; main()", "sweep", "--pool", "both"]
+    command = [sys.executable, "-c", "from dse.cli import main; main()", "sweep", "--pool=both"]
     return subprocess.run(
-        [*command, "--out", str(out), *more], capture_output=True, text=True, timeout=300
+        [*command, "--backend=estimate", f"--out={out}", *more],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 

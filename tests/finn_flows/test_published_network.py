@@ -53,13 +53,21 @@ def test_published_figures_stand_beside_that_network_only(
     folder = tmp_path_factory.mktemp("named")
     save_network(random_network(1).renamed("CnvW2A2"), folder / "CnvW2A2.npz")
     save_network(random_cnv(1).renamed("mine"), folder / "mine.npz")
-    other = dse.sweep(str(folder / "CnvW2A2.npz"), out=folder / "other", splits=[0])
+    other = dse.sweep(
+        str(folder / "CnvW2A2.npz"), out=folder / "other", splits=[0], backends=["estimate"]
+    )
     assert Source.PAPER not in other.split_table.sources
-    same = dse.sweep(str(folder / "mine.npz"), out=folder / "same", splits=[5])
+    same = dse.sweep(
+        str(folder / "mine.npz"), out=folder / "same", splits=[5], backends=["estimate"]
+    )
     assert Source.PAPER in same.split_table.sources
     assert same.split_table.differences
     refolded = dse.sweep(
-        str(folder / "mine.npz"), out=folder / "refolded", splits=[5], folding="auto:400000"
+        str(folder / "mine.npz"),
+        out=folder / "refolded",
+        splits=[5],
+        folding="auto:400000",
+        backends=["estimate"],
     )
     assert Source.PAPER in refolded.split_table.sources
     assert not refolded.split_table.differences, "another folding is another circuit"
