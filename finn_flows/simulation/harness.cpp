@@ -9,6 +9,8 @@
 //        WAIT  let time run until every image given so far has come out; with --keep-full the last
 //              image is offered again and again meanwhile, and no more images may follow
 //        STAT  ask for the statistics; an end of file means WAIT and leave
+//        ENDS  uint32 n: whatever comes out, offer words until n images have passed each stream
+//              that is observed (--observe STREAM:ELEMENTS, elements per image); answered by STAT
 //   out  OUTP  64-bit words of one result, as soon as its last word has come out
 //        STAT  JSON
 //        FAIL  JSON: which rule was broken where; the process ends with exit code 1
@@ -59,6 +61,7 @@ struct Options {
     bool eager = false, keep_full = false;
     std::string trace;
     int64_t trace_image = -1;
+    std::vector<std::pair<unsigned, uint64_t>> observed;  // stream, elements per image
 };
 
 // --- messages ------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ class Simulation {
     Simulation(VerilatedContext& context, const Options& options)
         : m_options(options),
           m_context(context),
-          m_model(&context),
+          m_model(&context, ""),
           m_stall_input(options.seed * 2 + 1, options.stall_input),
           m_stall_output(options.seed * 2 + 2, options.stall_output),
           m_image(options.keep_full ? options.input_words : 0),
@@ -233,6 +236,10 @@ class Simulation {
             configure(writes);
         } else if (std::memcmp(tag, "WAIT", 4) == 0) {
             m_waiting = true;
+        } else if (std::memcmp(tag, "ENDS", 4) == 0) {
+            uint32_t images = 0;
+            m_input.payload(&images, 4);
+            observe(images);
         } else if (std::memcmp(tag, "STAT", 4) == 0) {
             send("STAT", statistics());
         } else {
@@ -297,6 +304,37 @@ class Simulation {
         }
         rising();
         close_trace_if_done();
+    }
+
+    // Cycles in which images end on streams, where only they matter: nothing is compared or sent.
+    void observe(size_t images) {
+        m_model.s_axis_0_tvalid = 1;
+        m_model.m_axis_0_tready = 1;
+        m_image_ends.assign(m_options.observed.size(), {});
+        std::vector<uint64_t> beats(m_options.observed.size());
+        size_t unfinished = images ? m_options.observed.size() : 0;
+        while (unfinished > 0) {
+            falling();
+            uint32_t moved = 0;
+            for (size_t chunk = 0; chunk < CHUNKS; ++chunk) {
+                moved |= m_model.stream_tvalid[chunk] & m_model.stream_tready[chunk];
+            }
+            for (size_t i = 0; i < beats.size(); ++i) {
+                const auto& [stream, elements] = m_options.observed[i];
+                const uint32_t taken =
+                    m_model.stream_tvalid[stream / 32] & m_model.stream_tready[stream / 32];
+                if (!(taken >> (stream % 32) & 1) || ++beats[i] < elements) continue;
+                beats[i] = 0;
+                if (m_image_ends[i].size() < images) {
+                    m_image_ends[i].push_back(m_cycle);
+                    unfinished -= m_image_ends[i].size() == images;
+                }
+            }
+            m_silent = moved ? 0 : m_silent + 1;
+            if (m_silent > m_options.silent_cycles) fail("deadlock");
+            rising();
+        }
+        send("STAT", statistics());
     }
 
     bool fills() const { return m_waiting && m_options.keep_full && m_images_in > 0; }
@@ -455,6 +493,14 @@ class Simulation {
             if (i) text += ",";
             append(text, m_windows[i]);
         }
+        text += "],\"image_ends\":[";
+        for (size_t i = 0; i < m_image_ends.size(); ++i) {
+            text += i ? ",[" : "[";
+            for (size_t k = 0; k < m_image_ends[i].size(); ++k) {
+                text += (k ? "," : "") + std::to_string(m_image_ends[i][k]);
+            }
+            text += "]";
+        }
         return text + "]}";
     }
 
@@ -537,6 +583,7 @@ class Simulation {
     std::vector<uint64_t> m_first_in, m_last_out;  // cycle of each image
     std::vector<Counts> m_totals;                  // streams inside, then s_axis_0 and m_axis_0
     std::vector<std::vector<Counts>> m_windows;    // m_totals at each image's last word
+    std::vector<std::vector<uint64_t>> m_image_ends;  // of each observed stream
 };
 
 Options parse(int count, char** arguments) {
@@ -557,6 +604,11 @@ Options parse(int count, char** arguments) {
         else if (name == "--seed") options.seed = std::strtoull(value, nullptr, 10);
         else if (name == "--stall-input") options.stall_input = std::strtod(value, nullptr);
         else if (name == "--stall-output") options.stall_output = std::strtod(value, nullptr);
+        else if (name == "--observe") {
+            char* rest = nullptr;
+            const unsigned long stream = std::strtoul(value, &rest, 10);
+            options.observed.emplace_back(stream, std::strtoull(rest + 1, nullptr, 10));
+        }
         else if (name == "--trace") options.trace = value;
         else if (name == "--trace-image") options.trace_image = std::strtoll(value, nullptr, 10);
         else {

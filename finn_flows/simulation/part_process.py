@@ -12,7 +12,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +77,15 @@ class PartProcess:
         keep_full: bool = False,
         trace: Path | None = None,
         trace_image: int | None = None,
+        observed: Mapping[int, int] | None = None,
         plusargs: Sequence[str] = (),
     ) -> None:
         """Start ``program``, the compiled ``circuit``.
 
         ``trace``: the file that a program compiled with traces writes; ``trace_image``: only
-        around this image (from 0). ``plusargs``: for ``$value$plusargs``, without the ``+``.
+        around this image (from 0). ``observed``: elements per image of the inner streams (by
+        index) that :meth:`image_ends` is to watch. ``plusargs``: for ``$value$plusargs``, without
+        the ``+``.
         """
         self._circuit = circuit
         self._trace = trace
@@ -105,6 +108,8 @@ class PartProcess:
             arguments += ["--trace", trace.absolute()]
         if trace_image is not None:
             arguments += ["--trace-image", trace_image]
+        for stream, elements in (observed or {}).items():
+            arguments += ["--observe", f"{stream}:{elements}"]
         self._process = subprocess.Popen(
             [str(program), *map(str, arguments), *(f"+{text}" for text in plusargs)],
             cwd=self._folder.name,
@@ -172,6 +177,18 @@ class PartProcess:
             raise SimulationError(f"the simulation answered {tag!r} where statistics were due")
         found: dict[str, Any] = json.loads(payload)
         return found
+
+    def image_ends(self, images: int) -> list[list[int]]:
+        """Offer words until ``images`` images have passed every observed stream.
+
+        Returns the cycles in which they had, per observed stream. Nothing else is of use after it.
+        """
+        self._send(b"ENDS", struct.pack("<I", images))
+        tag, payload = self._message()
+        if tag != b"STAT":
+            raise SimulationError(f"the simulation answered {tag!r} where statistics were due")
+        ends: list[list[int]] = json.loads(payload)["image_ends"]
+        return ends
 
     def finish(self) -> None:
         """End in peace: traces are complete afterwards. Raises SimulationError if that fails."""

@@ -77,7 +77,8 @@ class SimulationResult:
     ``windows``: per image, the streams between the previous image's last word and its own (up to
     1024 images), the inner streams in order, then ``s_axis_0`` and ``m_axis_0``. ``layers``:
     (label, cycles) in stream order. ``cycles``: all that was simulated, of which
-    ``configuration_cycles`` wrote weights. ``seconds``: wall-clock time of the simulation alone; ``compile_seconds``: of
+    ``configuration_cycles`` wrote weights. ``seconds``: wall-clock time of the simulation alone;
+    ``compile_seconds``: of
     making the program, ``compiled`` whether that was now.
     """
 
