@@ -13,7 +13,10 @@ module axilite_configuration #(
 ) (
     input  logic ap_clk,
     input  logic ap_rst_n,
-    input  logic [7:0] s_axilite_awaddr,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [7:0] s_axilite_awaddr,  // of a word: the lowest two bits do not count
+    input  logic [7:0] s_axilite_araddr,
+    /* verilator lint_on UNUSEDSIGNAL */
     input  logic s_axilite_awvalid,
     output logic s_axilite_awready,
     input  logic [31:0] s_axilite_wdata,
@@ -23,7 +26,6 @@ module axilite_configuration #(
     output logic [1:0] s_axilite_bresp,
     output logic s_axilite_bvalid,
     input  logic s_axilite_bready,
-    input  logic [7:0] s_axilite_araddr,
     input  logic s_axilite_arvalid,
     output logic s_axilite_arready,
     output logic [31:0] s_axilite_rdata,

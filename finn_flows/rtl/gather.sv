@@ -4,8 +4,10 @@ module gather #(
     int IN_WIDTH = 8,
     int ELEMENTS = 4
 ) (
-    input  logic ap_clk,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic ap_clk,  // for ELEMENTS = 1 there is nothing to clock
     input  logic ap_rst_n,
+    /* verilator lint_on UNUSEDSIGNAL */
     input  logic [IN_WIDTH-1:0] in0_V_TDATA,
     input  logic in0_V_TVALID,
     output logic in0_V_TREADY,

@@ -129,46 +129,38 @@ module mvau #(
         );
     end
 
-    // -- products and their sums ------------------------------------------------------------------
-    localparam int LATENCY = 3;  // from issue to the sum of the lanes: memory, products, sum
-    localparam int SUM_WIDTH = ACTIVATION_WIDTH + WEIGHT_WIDTH + $clog2(SIMD) + 1;
-    logic [LATENCY-1:0] valid, last;
-    logic [PE-1:0][ACCU_WIDTH-1:0] accumulators;  // after the sum that is being added
-    logic complete;
+    // -- products, summed over lanes and elements ---------------------------------------------------
+    logic operands_valid, operands_last, complete;
+    logic [PE*ACCU_WIDTH-1:0] accumulators;
 
     always_ff @(posedge ap_clk) begin
-        if (advance) last <= LATENCY'({last, last_of_fold});
-        if (!ap_rst_n) valid <= '0;
-        else if (advance) valid <= LATENCY'({valid, issue});
+        if (advance) operands_last <= last_of_fold;
+        if (!ap_rst_n) operands_valid <= 1'b0;
+        else if (advance) operands_valid <= issue;
     end
-    assign complete = valid[LATENCY-1] && last[LATENCY-1];
-
-    for (genvar p = 0; p < PE; p++) begin : pe
-        logic signed [SUM_WIDTH-1:0] sum;
-        logic signed [ACCU_WIDTH-1:0] accumulator;
-
-        dot_product #(
-            .SIMD(SIMD),
-            .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-            .SIGNED_ACTIVATIONS(SIGNED_ACTIVATIONS),
-            .BIPOLAR_ACTIVATIONS(BIPOLAR_ACTIVATIONS),
-            .NARROW_ACTIVATIONS(NARROW_ACTIVATIONS),
-            .WEIGHT_WIDTH(WEIGHT_WIDTH),
-            .BIPOLAR_WEIGHTS(BIPOLAR_WEIGHTS),
-            .NARROW_WEIGHTS(NARROW_WEIGHTS)
-        ) product (
-            .ap_clk,
-            .enable(advance),
-            .activations,
-            .weights(weights[p*LINE_WIDTH+:LINE_WIDTH]),
-            .sum
-        );
-        assign accumulators[p] = ACCU_WIDTH'(sum) + accumulator;
-        always_ff @(posedge ap_clk) begin
-            if (!ap_rst_n) accumulator <= '0;
-            else if (advance && valid[LATENCY-1]) accumulator <= complete ? '0 : accumulators[p];
-        end
-    end
+    multiply_accumulate #(
+        .SIMD(SIMD),
+        .PE(PE),
+        .SF(SF),
+        .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+        .SIGNED_ACTIVATIONS(SIGNED_ACTIVATIONS),
+        .BIPOLAR_ACTIVATIONS(BIPOLAR_ACTIVATIONS),
+        .NARROW_ACTIVATIONS(NARROW_ACTIVATIONS),
+        .WEIGHT_WIDTH(WEIGHT_WIDTH),
+        .BIPOLAR_WEIGHTS(BIPOLAR_WEIGHTS),
+        .NARROW_WEIGHTS(NARROW_WEIGHTS),
+        .ACCU_WIDTH(ACCU_WIDTH)
+    ) products (
+        .ap_clk,
+        .ap_rst_n,
+        .enable(advance),
+        .valid(operands_valid),
+        .last(operands_last),
+        .activations,
+        .weights,
+        .complete,
+        .accumulators
+    );
 
     // -- results ----------------------------------------------------------------------------------
     if (THRESHOLDS > 0) begin : thresholded
@@ -202,7 +194,7 @@ module mvau #(
             if (advance && complete) begin
                 for (int p = 0; p < PE; p++) begin
                     out0_V_TDATA[p*OUTPUT_WIDTH+:OUTPUT_WIDTH] <=
-                        OUTPUT_WIDTH'($signed(accumulators[p]));
+                        OUTPUT_WIDTH'($signed(accumulators[p*ACCU_WIDTH+:ACCU_WIDTH]));
                 end
             end
             if (!ap_rst_n) out0_V_TVALID <= 1'b0;

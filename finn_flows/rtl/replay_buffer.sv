@@ -28,24 +28,41 @@ module replay_buffer #(
         always_ff @(posedge ap_clk) if (read) read_data <= in0_V_TDATA;
     end else begin : circular
         localparam int ADDRESS_WIDTH = $clog2(SF + 2);
-        // One bit more than an address tells a full buffer from an empty one.
-        typedef logic [ADDRESS_WIDTH:0] pointer_t;
-        pointer_t head, tail, next;  // to be written; oldest still needed; to be read
-        logic write;
+        typedef logic [ADDRESS_WIDTH-1:0] address_t;
+        typedef logic [ADDRESS_WIDTH:0] count_t;
+        address_t head, tail, next;  // to be written; oldest still needed; to be read
+        count_t held, unread;  // elements in the buffer; those never read
+        logic write, first_read, release_element;
+        logic any_unread, first_fold;
 
-        assign in0_V_TREADY = head != {~tail[ADDRESS_WIDTH], tail[ADDRESS_WIDTH-1:0]};
-        assign readable = next != head;
+        // The buffer's size is a power of two: the top bit alone says that it is full.
+        assign in0_V_TREADY = !held[ADDRESS_WIDTH];
+        assign readable = any_unread || !first_fold;
         assign write = in0_V_TVALID && in0_V_TREADY;
+        assign first_read = read && first_fold;
+        assign release_element = read && last_fold;
 
         always_ff @(posedge ap_clk) begin
             if (!ap_rst_n) begin
                 head <= '0;
                 tail <= '0;
                 next <= '0;
+                held <= '0;
+                unread <= '0;
+                any_unread <= 1'b0;
+                first_fold <= 1'b1;
             end else begin
-                if (write) head <= head + pointer_t'(1);
-                if (read && last_fold) tail <= tail + pointer_t'(1);
-                if (read) next <= last_of_fold && !last_fold ? tail : next + pointer_t'(1);
+                if (write) head <= head + address_t'(1);
+                if (release_element) tail <= tail + address_t'(1);
+                if (read) begin
+                    next <= last_of_fold && !last_fold ? tail : next + address_t'(1);
+                    if (last_of_fold) first_fold <= last_fold;
+                end
+                if (write && !release_element) held <= held + count_t'(1);
+                if (release_element && !write) held <= held - count_t'(1);
+                if (write && !first_read) unread <= unread + count_t'(1);
+                if (first_read && !write) unread <= unread - count_t'(1);
+                any_unread <= write || (any_unread && !(first_read && unread == count_t'(1)));
             end
         end
 
@@ -56,10 +73,10 @@ module replay_buffer #(
         ) storage (
             .ap_clk,
             .write,
-            .write_address(head[ADDRESS_WIDTH-1:0]),
+            .write_address(head),
             .write_data(in0_V_TDATA),
             .read,
-            .read_address(next[ADDRESS_WIDTH-1:0]),
+            .read_address(next),
             .read_data
         );
     end

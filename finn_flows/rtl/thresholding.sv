@@ -21,7 +21,9 @@ module thresholding #(
     input  logic ap_rst_n,
     input  logic config_we,  // a threshold is written
     input  logic [31:0] config_address,  // {fold, PE, threshold}
-    input  logic [31:0] config_d0,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [31:0] config_d0,  // ACCU_WIDTH bits of it
+    /* verilator lint_on UNUSEDSIGNAL */
     output logic advance,  // `load` is taken; low while the output is blocked
     input  logic load,
     input  logic [PE*ACCU_WIDTH-1:0] accumulators,
@@ -191,17 +193,15 @@ module thresholding #(
     logic [LANES*OUTPUT_WIDTH-1:0] counts, codes;
     logic [GROUPS*LANES*OUTPUT_WIDTH-1:0] results;
 
-    for (genvar l = 0; l < LANES; l++) begin : counting
-        logic [$clog2(STEP_THRESHOLDS+1)-1:0] newly_reached;
-        popcount #(
-            .N(STEP_THRESHOLDS)
-        ) counting_reached (
-            .bits (reached[l*STEP_THRESHOLDS+:STEP_THRESHOLDS]),
-            .count(newly_reached)
-        );
-        assign codes[l*OUTPUT_WIDTH+:OUTPUT_WIDTH] =
-            (first_2 ? OUTPUT_WIDTH'(OUTPUT_BIAS) : counts[l*OUTPUT_WIDTH+:OUTPUT_WIDTH])
-            + OUTPUT_WIDTH'(newly_reached);
+    always_comb begin
+        for (int l = 0; l < LANES; l++) begin
+            logic [OUTPUT_WIDTH-1:0] code;
+            code = first_2 ? OUTPUT_WIDTH'(OUTPUT_BIAS) : counts[l*OUTPUT_WIDTH+:OUTPUT_WIDTH];
+            for (int t = 0; t < STEP_THRESHOLDS; t++) begin
+                code += OUTPUT_WIDTH'(reached[l*STEP_THRESHOLDS+t]);
+            end
+            codes[l*OUTPUT_WIDTH+:OUTPUT_WIDTH] = code;
+        end
     end
 
     assign advance = !(valid_2 && last_2 && out0_V_TVALID && !out0_V_TREADY);
