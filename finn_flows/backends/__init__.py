@@ -15,6 +15,7 @@ from finn_flows.backends.interface import Backend
 #: name on the command line -> "module:class"
 BACKENDS = {
     "estimate": "finn_flows.backends.estimate:EstimateBackend",
+    "yosys": "finn_flows.backends.yosys:YosysBackend",
 }
 
 

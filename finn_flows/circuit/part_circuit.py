@@ -106,11 +106,25 @@ def stream_width(part: Part, position: int) -> int:
 
 
 def fifo_circuit(label: str, width: int, depth: int, device: Device) -> LayerCircuit:
-    """The FIFO before layer ``label``: ``depth`` elements of ``width`` bits."""
+    """The FIFO before layer ``label``: ``depth`` elements of ``width`` bits.
+
+    Its module is named by what it is, so that equal FIFOs share their synthesis.
+    """
     style = "registers" if depth <= REGISTER_DEPTH else memory_style(depth, width, device)
     values = (("WIDTH", width), ("DEPTH", depth), ("RAM_STYLE", style))
     stage = Stage("fifo", "fifo", width, width, values)
-    return _single(FIFO + label, stage)
+    module = f"fifo_{width}_{depth}_{style}"
+    text = render(
+        "layer.sv.j2",
+        comment=f"FIFO of {depth} elements",
+        module=module,
+        stages=[stage],
+        in_width=width,
+        out_width=width,
+        configured=False,
+    )
+    sources = {**dict(library_sources("fifo")), f"{module}.sv": text}
+    return LayerCircuit(FIFO + label, module, ordered(sources.items()), width, width)
 
 
 def _layer_circuit(
@@ -133,22 +147,6 @@ def _wire_circuit(module: str, width: int, image_bits: int) -> LayerCircuit:
     text = render("wire.sv.j2", module=name, stage=stage, last=module == "packer")
     sources = {**dict(library_sources(module)), f"{name}.sv": text}
     return LayerCircuit(module, name, ordered(sources.items()), in_width, out_width)
-
-
-def _single(label: str, stage: Stage) -> LayerCircuit:
-    """One library module with its parameters set, as a layer circuit."""
-    module = f"layer_{label}"
-    text = render(
-        "layer.sv.j2",
-        comment=label,
-        module=module,
-        stages=[stage],
-        in_width=stage.in_width,
-        out_width=stage.out_width,
-        configured=False,
-    )
-    sources = {**dict(library_sources(stage.module)), f"{module}.sv": text}
-    return LayerCircuit(label, module, ordered(sources.items()), stage.in_width, stage.out_width)
 
 
 def _glue(module: str) -> LayerCircuit:
