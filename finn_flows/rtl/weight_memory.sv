@@ -1,8 +1,5 @@
-// Weight memory of one PE: DEPTH lines of WIDTH bits, one port, read latency LATENCY cycles of
-// `enable`. A write takes the port for its cycle: nothing may be read in it.
-//
-// One port and no initial value make LUTRAM a third smaller than a separate write port does. A depth
-// that is no power of two is put together of banks that are, so that none is half empty.
+// Weight memory of one PE: DEPTH lines of WIDTH bits, one port, read latency one cycle of `enable`. A
+// write takes the port for its cycle: keep `enable` low in it.
 module weight_memory #(
     int WIDTH = 32,
     int DEPTH = 576,
@@ -20,13 +17,20 @@ module weight_memory #(
         (* ram_style = "block" *) logic [WIDTH-1:0] memory[DEPTH];
         always_ff @(posedge ap_clk) begin
             if (write) memory[address] <= write_data;
-            else if (enable) read_data <= memory[address];
-        end
-    end else begin : distributed
-        (* ram_style = "distributed" *) logic [WIDTH-1:0] memory[DEPTH];
-        always_ff @(posedge ap_clk) begin
-            if (write) memory[address] <= write_data;
             if (enable) read_data <= memory[address];
         end
+    end else begin : distributed
+        logic [WIDTH-1:0] line;
+        single_port_lutram #(
+            .WIDTH(WIDTH),
+            .DEPTH(DEPTH)
+        ) storage (
+            .ap_clk,
+            .write,
+            .address,
+            .write_data,
+            .read_data(line)
+        );
+        always_ff @(posedge ap_clk) if (enable) read_data <= line;
     end
 endmodule
