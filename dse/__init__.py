@@ -1,7 +1,7 @@
 """Where do I cut a quantised network over several FPGA boards? Evidence per split point.
 
 >>> import dse
->>> sweep = dse.sweep()                    # every split of CnvW2A2, estimated by FINN
+>>> sweep = dse.sweep()                    # every split of CnvW2A2, estimated and built
 >>> dse.table(sweep)                       # Table I beside the published figures
 >>> dse.choose(sweep, by="traffic").split  # where to cut
 >>> dse.run(None, "digits", split=5)       # through both parts, the wire between

@@ -132,7 +132,9 @@ def layer_panel(table: SplitTable, notes: Notes) -> Iterable[Panel]:
             "CARRY4: carry cells on that path."
         )
         deepest = _deepest_note(table, source, notes)
-        columns += [Column("LUT levels", source, (mark, deepest)), Column("CARRY4", source)]
+        columns.append(Column("LUT levels", source, (mark, deepest)))
+        if _knows_carries(table, source):
+            columns.append(Column("CARRY4", source))
     by_place = {(figures.layer, figures.source): figures for figures in table.layers}
     lines = []
     for label in dict.fromkeys(figures.layer for figures in table.layers):
@@ -145,7 +147,8 @@ def layer_panel(table: SplitTable, notes: Notes) -> Iterable[Panel]:
         for source in deep:
             one = there[source]
             line.append(_number(one.logic_depth if one else None))
-            line.append(_number(one.carry_depth if one else None))
+            if _knows_carries(table, source):
+                line.append(_number(one.carry_depth if one else None))
         lines.append(tuple(line))
     yield Panel(
         PanelKind.LAYERS,
@@ -206,6 +209,10 @@ def _compared(table: SplitTable, sources: Sequence[Source]) -> tuple[Source, Sou
 
 def _knows_depth(table: SplitTable, source: Source) -> bool:
     return any(one.source is source and one.logic_depth is not None for one in table.layers)
+
+
+def _knows_carries(table: SplitTable, source: Source) -> bool:
+    return any(one.source is source and one.carry_depth is not None for one in table.layers)
 
 
 def _knows_cycles(table: SplitTable, source: Source) -> bool:

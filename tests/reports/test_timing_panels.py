@@ -115,6 +115,16 @@ def test_every_layer_with_its_difference_and_depth() -> None:
     assert "yosys measures whole parts; a layer's cycles here follow from its folding." in said
 
 
+def test_carry_cells_have_a_column_only_where_they_are_known() -> None:
+    bare = [
+        replace(r, layers=tuple(replace(one, carry_depth=None) for one in r.layers)) for r in YOSYS
+    ]
+    for records, is_there in ((YOSYS, True), (bare, False)):
+        found = panel(lay_out(build_table(records)), PanelKind.LAYERS)
+        assert ("CARRY4" in {column.name for column in found.columns}) == is_there
+        assert {len(row) for row in found.rows} == {len(found.columns)}
+
+
 def test_a_layer_of_several_nodes_is_as_slow_and_deep_as_its_worst() -> None:
     whole = YOSYS[-1]
     node = whole.layers[0]
