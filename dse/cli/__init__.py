@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "Read reports of Vivado or HLS, or import your own runs into a sweep.",
     "run": "Classify pictures with the network, whole or in two parts.",
     "build": "Build the parts of a split as folders that stand alone.",
+    "simulate": "Simulate the circuit of the network or a part, cycle by cycle.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",
     "doctor": "Show what is installed and what each backend needs.",

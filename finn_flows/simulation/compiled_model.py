@@ -43,7 +43,7 @@ _FST_COMPRESSION = Path(__file__).parent / "fst_compression"
 #: Of the model and the harness. Measured on the whole CnvW2A2 (docs/simulating.md).
 MODEL_FLAGS = ("-O1",)
 #: Of Verilator's runtime, which is compiled once for all models.
-RUNTIME_FLAGS = ("-O2",)
+RUNTIME_FLAGS = ("-O1",)
 _LANGUAGE = ("-std=c++17", "-pthread")
 
 PROGRAM = "model"

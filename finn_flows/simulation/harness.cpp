@@ -367,9 +367,9 @@ class Simulation {
         if (due() == 0 || m_first_in.size() <= m_last_out.size()) {
             fail("m_axis_0 gave a word before any word of its image went in");
         }
-        m_result.push_back(data);
-        const bool image_ends = m_result.size() == m_options.output_words;
+        const bool image_ends = m_result.size() + 1 == m_options.output_words;
         if (last != image_ends) fail(last ? "TLAST came too early" : "TLAST is missing");
+        m_result.push_back(data);
         if (image_ends) {
             m_last_out.push_back(m_cycle);
             if (m_windows.size() < WINDOWS_KEPT) m_windows.push_back(m_totals);

@@ -105,18 +105,26 @@ class PartProcess:
         if keep_full:
             arguments.append("--keep-full")
         if trace is not None:
+            _check_writable(trace)
             arguments += ["--trace", trace.absolute()]
         if trace_image is not None:
             arguments += ["--trace-image", trace_image]
         for stream, elements in (observed or {}).items():
             arguments += ["--observe", f"{stream}:{elements}"]
-        self._process = subprocess.Popen(
-            [str(program), *map(str, arguments), *(f"+{text}" for text in plusargs)],
-            cwd=self._folder.name,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [str(program), *map(str, arguments), *(f"+{text}" for text in plusargs)],
+                cwd=self._folder.name,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+            )
+        except OSError as error:
+            self._log.close()
+            self._folder.cleanup()
+            raise SimulationError(
+                f"the simulation cannot be started: {error.strerror or error}", where=program
+            ) from error
         self._outgoing: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
@@ -275,3 +283,12 @@ class PartProcess:
 def silent_cycles(circuit: Circuit) -> int:
     """After how many cycles without any transfer a circuit counts as dead."""
     return _PATIENCE_CYCLES + max((layer.cycles or 0 for layer in circuit.layers), default=0)
+
+
+def _check_writable(file: Path) -> None:
+    """Make the folder of ``file``, and the file. OutputError where the system refuses."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror or error}", where=file) from error

