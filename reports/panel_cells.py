@@ -31,7 +31,7 @@ def resource_cell(
     """What one source says of one resource, written by ``cell``."""
     if entry is None:
         return Cell("")
-    outcome = outcome_cell(entry, notes)
+    outcome = outcome_cell(table, entry, notes)
     if outcome is not None:
         return outcome
     text = cell(entry, resource)
@@ -43,18 +43,26 @@ def resource_cell(
     return Cell(text, tuple(marks))
 
 
-def outcome_cell(entry: Entry, notes: Notes) -> Cell | None:
+def outcome_cell(table: SplitTable, entry: Entry, notes: Notes) -> Cell | None:
     """What stands in place of a number where nothing was built."""
     if entry.status is Status.EMPTY:
         note = "empty: no layer is left behind this cut, so nothing is built."
         return Cell("empty", (notes.mark(note),))
     if entry.status is not Status.FAILED:
         return None
-    place = f"{entry.part.value} part"
-    if entry.point.split is None:
-        place = "whole network"
-    else:
-        side = ", pool after the cut" if entry.point.pool == "after" else ""
-        place = f"split {entry.point.split}{side}, {place}"
     error = " ".join((entry.error or "").split())
-    return Cell("failed", (notes.mark(f"{entry.source.value}, {place}: failed: {error}"),))
+    alike = [
+        other
+        for other in table.entries
+        if (other.source, other.status, other.error) == (entry.source, entry.status, entry.error)
+    ]
+    # One note for all that fail together, as they do with a layer that they share.
+    place = "" if len(alike) > 1 else f", {_place(entry)}"
+    return Cell("failed", (notes.mark(f"{entry.source.value}{place}: failed: {error}"),))
+
+
+def _place(entry: Entry) -> str:
+    if entry.point.split is None:
+        return "whole network"
+    side = ", pool after the cut" if entry.point.pool == "after" else ""
+    return f"split {entry.point.split}{side}, {entry.part.value} part"

@@ -173,8 +173,8 @@ def _pipeline_line(
     return (
         split_label(point, notes),
         _number(pipeline.bytes_per_image),
-        _cycles_cell(first, notes),
-        _cycles_cell(second, notes),
+        _cycles_cell(table, first, notes),
+        _cycles_cell(table, second, notes),
         _number(pipeline.interval),
         Cell("" if fps is None else f"{fps:.1f}"),
         *([_number(pipeline.latency_cycles)] if with_latency else []),
@@ -182,10 +182,10 @@ def _pipeline_line(
     )
 
 
-def _cycles_cell(entry: Entry | None, notes: Notes) -> Cell:
+def _cycles_cell(table: SplitTable, entry: Entry | None, notes: Notes) -> Cell:
     if entry is None:
         return Cell("")
-    return outcome_cell(entry, notes) or _number(entry.cycles)
+    return outcome_cell(table, entry, notes) or _number(entry.cycles)
 
 
 def _number(count: int | None) -> Cell:

@@ -20,6 +20,7 @@ from dse.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from dse.point_result import PointResult
     from dse.swept import Sweep
     from finn_flows.weights import LoadedNetwork
 
@@ -93,10 +94,15 @@ def _print(found: Sweep) -> None:
     from reports.terminal import print_table
 
     print_table(found.records, Console())
+    # What fails with a step that several points share is said once.
+    alike: dict[tuple[str | None, Path | None], list[PointResult]] = {}
     for result in found.failed:
-        click.echo(f"{result.part}: {result.record.error}", err=True)
-        if result.folder is not None and (result.folder / BUILD_LOG).is_file():
-            click.echo(f"  log: {result.folder / BUILD_LOG}", err=True)
+        alike.setdefault((result.record.error, result.folder), []).append(result)
+    for (error, folder), results in alike.items():
+        which = str(results[0].part) if len(results) == 1 else f"{len(results)} points"
+        click.echo(f"{which}: {error}", err=True)
+        if folder is not None and (folder / BUILD_LOG).is_file():
+            click.echo(f"  log: {folder / BUILD_LOG}", err=True)
 
 
 def _as_data(found: Sweep, loaded: LoadedNetwork) -> dict[str, object]:

@@ -287,8 +287,9 @@ def test_the_command_line_names_the_step_and_its_log(sandbox: Sandbox) -> None:
     errors = result.stderr.splitlines()
     assert "4 steps that points share come first" in errors
     assert "failed: layer dense2: dense2 does not fit" in errors
-    assert "split 1, second part: layer dense2: dense2 does not fit" in errors
-    logs = {line.removeprefix("  log: ") for line in errors if line.startswith("  log: ")}
-    (log,) = logs
+    count = len(needing("dense2"))
+    assert f"{count} points: layer dense2: dense2 does not fit" in errors
+    assert errors[-1].startswith(f"dse: {count} of 9 points failed: whole network, ")
+    (log,) = [line.removeprefix("  log: ") for line in errors if line.startswith("  log: ")]
     assert "dense2 does not" in Path(log).read_text()
     assert len(assert_results_are_whole(sandbox.out)) == len(SLUGS) - len(needing("dense2"))

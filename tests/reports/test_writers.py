@@ -163,6 +163,21 @@ def test_two_tools_side_by_side() -> None:
     assert "## Link and cycles per image, measured — yosys" in text
 
 
+def test_what_fails_together_is_one_note() -> None:
+    nothing = {"utilization": None, "cycles": None, "slowest": None, "layers": ()}
+    together = [
+        record if record.split in (0, 8) else replace(record, error="layer conv1: no", **nothing)
+        for record in plausible_sweep()
+    ]
+    notes = table_as_data(build_table(together))["notes"]
+    assert [note for note in notes if "failed" in note] == [
+        "finn-estimate: failed: layer conv1: no"
+    ]
+    # Alone it is named by its place.
+    notes = table_as_data(build_table(sweep("no room")))["notes"]
+    assert "finn-estimate, split 2, first part: failed: no room" in notes
+
+
 def test_what_was_measured_says_so_in_every_row() -> None:
     records = sweep() + plausible_sweep(source=Source.YOSYS)
     lines = list(csv.DictReader(io.StringIO(table_as_csv(build_table(records)))))
