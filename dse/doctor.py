@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -32,6 +33,10 @@ EXECUTABLES = {
     "vivado": "synthesis and bitstreams (AMD, optional)",
     "vitis_hls": "HLS kernels (AMD, optional)",
 }
+#: Executables that do as well as the one named, in the order in which they are taken.
+ALTERNATIVES = {"g++": ("c++", "clang++")}
+#: Environment variables that name an executable themselves.
+NAMED_BY = {"g++": "CXX"}
 #: Backend -> (distributions, executables) it needs.
 BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "estimate": (("finn-plus", "qonnx", "onnx"), ()),
@@ -87,7 +92,7 @@ def examine() -> Examination:
         for name, (module, purpose) in PACKAGES.items()
     )
     executables = tuple(
-        Finding(name, shutil.which(name), purpose) for name, purpose in EXECUTABLES.items()
+        Finding(name, _executable(name), purpose) for name, purpose in EXECUTABLES.items()
     )
     there = {finding.name for finding in (*packages, *executables) if finding.is_there}
     backends = tuple(
@@ -104,3 +109,10 @@ def _installed(distribution: str, module: str) -> str | None:
     except PackageNotFoundError:
         return None
     return found if find_spec(module) is not None else None
+
+
+def _executable(name: str) -> str | None:
+    """Path of the executable, of the one that the environment names in its place, or of another."""
+    named = os.environ.get(NAMED_BY.get(name, ""))
+    candidates = (named,) if named else (name, *ALTERNATIVES.get(name, ()))
+    return next((path for one in candidates if (path := shutil.which(one)) is not None), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,34 @@ def test_what_is_missing_is_said_and_makes_the_exit_code(monkeypatch: pytest.Mon
     assert result.returncode == 1
     assert "missing  finn-plus" in result.stdout
     assert "estimate      needs finn-plus" in result.stdout
+
+
+@pytest.mark.parametrize("there", ["g++", "c++", "clang++", "named", None])
+def test_any_cpp_compiler_will_do(
+    there: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    if there is not None:
+        (tmp_path / there).write_text("#!/bin/sh\n")
+        (tmp_path / there).chmod(0o755)
+    if there == "named":
+        monkeypatch.setenv("CXX", "named")
+    found = dse.doctor.examine()
+    (compiler,) = [one for one in found.executables if one.name == "g++"]
+    assert compiler.version == (None if there is None else str(tmp_path / there))
+    (yosys,) = [one for one in found.backends if one.name == "yosys"]
+    assert yosys.is_ready == (there is not None)
+    assert yosys.missing == (() if there else ("g++",))
+
+
+def test_a_compiler_that_is_named_but_not_there_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the simulation has it: what is named is meant."""
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    (compiler,) = [one for one in dse.doctor.examine().executables if one.name == "g++"]
+    assert compiler.version is None
 
 
 def test_it_fits_one_screen() -> None:
