@@ -40,7 +40,7 @@ from filelock import FileLock
 
 from dse.atomic_write import atomic_write
 from finn_flows.cache_directory import cache_directory
-from finn_flows.simulation.compiled_model import compile_model
+from finn_flows.simulation.compiled_model import HARNESS, compile_model
 from finn_flows.simulation.part_process import PartProcess
 from finn_flows.simulation.verilator import SimulationError
 from finn_flows.simulation.wrapper import WRAPPER, wrapper_source
@@ -57,8 +57,6 @@ RATIO = 1.01
 #: Images whose ends are observed; the later half of the intervals between them counts.
 _IMAGES = 5
 _SHALLOWEST = 2
-#: Changes with every change that can change the depths.
-_SEARCH_VERSION = "1"
 
 
 #: Layers first to end - 1.
@@ -109,22 +107,25 @@ def search_fifo_depths(circuit: Circuit, bits: tuple[int, ...], *, jobs: int = 1
 
     ``bits``: per image, of :func:`boundary_bits`. ``jobs``: C++ compilers at a time.
     """
-    text = "\n".join((circuit.sha256, COUNTING_FIFO.read_text(), str(bits), _SEARCH_VERSION))
-    key = hashlib.sha256(text.encode()).hexdigest()
+    # Whatever is changed in how depths are found finds them again.
+    program = [path.read_text() for path in (COUNTING_FIFO, HARNESS, Path(__file__))]
+    key = hashlib.sha256("\n".join([circuit.sha256, str(bits), *program]).encode()).hexdigest()
     file = cache_directory("fifo-depths") / f"{key}.json"
     with FileLock(file.with_suffix(".lock")):
         try:
             return FifoDepths(**json.loads(file.read_text()))
         except (OSError, ValueError, TypeError):
             pass  # not there, or of no use
-        found = _Search(circuit, bits, jobs).run()
+        found = FifoSearch(circuit, bits, jobs).run()
         atomic_write(file, json.dumps(asdict(found), indent=1) + "\n")
     return found
 
 
 @dataclass
-class _Search:
-    """Layers are counted from 0, FIFO i stands before layer i, boundary i before FIFO i; boundary n
+class FifoSearch:
+    """One search. Construction compiles the program.
+
+    Layers are counted from 0, FIFO i stands before layer i, boundary i before FIFO i; boundary n
     is the output. ``_depths``: the working depths; ``_reachable``: cycles per image of a part with
     FIFOs for a whole image.
     """
@@ -156,6 +157,7 @@ class _Search:
         self._program = compile_model(sources, WRAPPER, jobs=self.jobs).program
 
     def run(self) -> FifoDepths:
+        """The least depths, and what parts reach with them."""
         for parity in (1, 0):
             self._search_pairs([i for i in range(1, self._count) if i % 2 == parity])
         least = list(self._depths)
@@ -206,7 +208,7 @@ class _Search:
             depths[fifo] = 2**exponent
         cuts = {neighbour for fifo in exponents for neighbour in (fifo - 1, fifo + 1)}
         ends = {fifo: fifo + 1 for fifo in exponents}
-        intervals = self._measure(depths, cuts - {0, self._count}, ends.values())
+        intervals = self.measure(depths, cuts - {0, self._count}, ends.values())
         return {fifo: intervals[end] for fifo, end in ends.items()}
 
     # -- the parts ------------------------------------------------------------------------------
@@ -216,14 +218,14 @@ class _Search:
         found = {}
         for cut in range(self._count):
             ends = [cut, self._count] if cut else [self._count]
-            intervals = self._measure(self._depths, {cut} - {0}, ends)
+            intervals = self.measure(self._depths, {cut} - {0}, ends)
             for end in ends:
                 found[(cut if end == self._count else 0, end)] = intervals[end]
         return found
 
     def _interval(self, part: Part, depths: list[int]) -> int:
         first, end = part
-        return self._measure(depths, {first, end} - {0, self._count}, [end])[end]
+        return self.measure(depths, {first, end} - {0, self._count}, [end])[end]
 
     def _limit(self, part: Part) -> float:
         limit = RATIO * max(self._cycles[slice(*part)])
@@ -279,10 +281,14 @@ class _Search:
 
     # -- one simulation -------------------------------------------------------------------------
 
-    def _measure(
+    def measure(
         self, depths: list[int], cuts: Iterable[int], ends: Iterable[int]
     ) -> dict[int, int]:
-        """Cycles per image at each of the boundaries ``ends``, with the FIFOs ``cuts`` cut."""
+        """Cycles per image at each of the boundaries ``ends``: the most of the later intervals.
+
+        ``depths``: of every FIFO, powers of two. ``cuts``: FIFOs that take whatever comes and
+        always have something to give, as if one part ended there and another began.
+        """
         self._runs += 1
         boundaries = list(ends)
         values = [*depths]

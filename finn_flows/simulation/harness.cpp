@@ -172,6 +172,11 @@ void append(std::string& text, const std::vector<Counts>& counts) {
     text += "]";
 }
 
+// Told when everything is closed, so that whoever hears it finds complete traces.
+struct BrokenRule {
+    std::string description;
+};
+
 // --- the part ------------------------------------------------------------------------------------
 
 class Simulation {
@@ -192,6 +197,12 @@ class Simulation {
 #endif
     }
 
+    ~Simulation() {
+#if defined(TRACE_FST) || defined(TRACE_VCD)
+        if (m_tracing) m_trace.close();
+#endif
+    }
+
     int run() {
         open_trace_if(m_options.trace_image < 0);
         reset();
@@ -209,9 +220,6 @@ class Simulation {
             cycle();
         }
         m_model.final();
-#if defined(TRACE_FST) || defined(TRACE_VCD)
-        if (m_tracing) m_trace.close();
-#endif
         return 0;
     }
 
@@ -523,11 +531,7 @@ class Simulation {
         append(text, "blocked", blocked);
         text += ",";
         append(text, "empty", starved);
-        send("FAIL", text + "}");
-#if defined(TRACE_FST) || defined(TRACE_VCD)
-        if (m_tracing) m_trace.close();
-#endif
-        _exit(1);
+        throw BrokenRule{text + "}"};
     }
 
     // -- traces -----------------------------------------------------------------------------------
@@ -625,5 +629,10 @@ int main(int count, char** arguments) {
     const Options options = parse(count, arguments);
     VerilatedContext context;
     context.commandArgs(count, arguments);
-    return Simulation(context, options).run();
+    try {
+        return Simulation(context, options).run();
+    } catch (const BrokenRule& broken) {
+        send("FAIL", broken.description);
+        return 1;
+    }
 }
