@@ -19,6 +19,7 @@ from finn_flows.circuit.layer_circuit import Circuit, LayerCircuit
 from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.hardware_network import WIRE
 from finn_flows.network import Network
+from finn_flows.synthesis.design import Limits
 from reports.sweep_record import LayerRecord, PartName, SweepRecord
 from reports.utilization import Source, total
 
@@ -40,14 +41,16 @@ class YosysBackend:
     A part is the sum of its layers, each synthesised once for all parts that have it. Every build
     compares the simulated outputs with the integer network, bit for bit, and fails where they
     differ. ``writeable``: weights are written at run time, as BNN-PYNQ's are; else they are fixed.
+    ``limits``: time and memory that Yosys may take for one layer.
     """
 
     name = "yosys"
     source = Source.YOSYS
     depends_on_clock = False
 
-    def __init__(self, *, writeable: bool = True) -> None:
+    def __init__(self, *, writeable: bool = True, limits: Limits | None = None) -> None:
         self.writeable = writeable
+        self.limits = limits or Limits()
 
     def tool_versions(self) -> dict[str, str]:
         """Of Yosys, Verilator, FINN (it writes the window generators), our RTL and our flow."""
@@ -77,7 +80,7 @@ class YosysBackend:
             return BuildResult(None, None, None, ())
         circuit = self.circuit(part)
         pieces = [*circuit.layers, *circuit.glue]
-        made = [synthesise_layer(layer, part.device) for layer in pieces]
+        made = [synthesise_layer(layer, part.device, self.limits) for layer in pieces]
         layers = tuple(
             _record(layer, synthesis) for layer, synthesis in zip(pieces, made, strict=True)
         )
@@ -97,7 +100,7 @@ class YosysBackend:
             layers,
             artefacts,
             cycles_measured=True,
-            latency_cycles=int(measured.latency[0]),
+            latency_cycles=measured.latency,
         )
 
     def write_folder(self, part: Part, record: SweepRecord, directory: Path) -> list[Path]:
@@ -109,14 +112,14 @@ class YosysBackend:
 
         circuit = self.circuit(part)
         logs = {
-            f"{piece.label}.log": synthesise_layer(piece, part.device).log.read_text()
+            f"{piece.label}.log": synthesise_layer(piece, part.device, self.limits).log.read_text()
             for piece in (*circuit.layers, *circuit.glue)
         }
         return write_part_folder(part, circuit, record, self.tool_versions(), directory, logs)
 
     def shared_steps(self, points: Sequence[Part]) -> Sequence[SharedStep]:
         """The FIFO depths, then each layer; see :mod:`finn_flows.backends.yosys_steps`."""
-        return shared_steps(points, writeable=self.writeable)
+        return shared_steps(points, writeable=self.writeable, limits=self.limits)
 
 
 def _record(layer: LayerCircuit, synthesis: Synthesis) -> LayerRecord:
@@ -192,7 +195,7 @@ def _inputs(part: Part, count: int) -> np.ndarray:
 
 def _measurement(measured: SimulationResult) -> dict[str, object]:
     return {
-        "latency": measured.latency.tolist(),
+        "latency": measured.latency,
         "intervals": measured.intervals.tolist(),
         "simulated_cycles": measured.cycles,
         "streams": [asdict(stream) for stream in measured.streams],

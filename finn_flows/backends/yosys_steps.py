@@ -12,7 +12,7 @@ from finn_flows.circuit.layer_circuit import LayerCircuit
 from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.folding import Folding
 from finn_flows.network import Network
-from finn_flows.synthesis.design import Synthesis
+from finn_flows.synthesis.design import Limits, Synthesis
 from reports.devices import device_of
 from reports.utilization import Utilization
 
@@ -27,7 +27,7 @@ class _LayerNeed:
     points: set[int] = field(default_factory=set)
 
 
-def shared_steps(points: Sequence[Part], *, writeable: bool) -> list[SharedStep]:
+def shared_steps(points: Sequence[Part], *, writeable: bool, limits: Limits) -> list[SharedStep]:
     """FIFO depths of each (network, folding, device), then each layer, longest first.
 
     FIFOs are left to the points: how deep they are is only known afterwards, and one takes a second
@@ -66,25 +66,25 @@ def shared_steps(points: Sequence[Part], *, writeable: bool) -> list[SharedStep]
             f"layer {need.layer.label}",
             key,
             synthesise_layer,
-            (need.layer, need.device),
+            (need.layer, need.device, limits),
             frozenset(need.points),
         )
         for key, need in longest_first
     ]
 
 
-def synthesise_layer(layer: LayerCircuit, device: str) -> Synthesis:
+def synthesise_layer(layer: LayerCircuit, device: str, limits: Limits) -> Synthesis:
     """The synthesis of one layer, from the cache if it is there.
 
     Raises BuildError, naming the layer, where Yosys cannot make it, or where it alone takes more
     than the device has.
     """
     from finn_flows.synthesis.cache import cached_synthesis
-    from finn_flows.synthesis.design import Design, Limits
+    from finn_flows.synthesis.design import Design
 
     design = Design(layer.module, layer.sources, layer.memory_files, device)
     try:
-        synthesis = cached_synthesis(design, Limits())
+        synthesis = cached_synthesis(design, limits)
     except BuildError as error:
         raise BuildError(f"{layer.label}: {error}") from error
     _check_fits(layer.label, synthesis.utilization)
