@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reports.comparison import Increment, IncrementSum, increment_sums, increments
+from reports.comparison import (
+    PRINTED_PRECISION,
+    Increment,
+    IncrementSum,
+    increment_sums,
+    increments,
+)
 from reports.devices import Device
 from reports.resource_text import RESOURCE_TITLES, format_percent, format_used
 from reports.sweep_record import PartName
@@ -171,7 +177,11 @@ def _excess(one: Increment, device: Device | None) -> str:
     capacity = None if device is None else device.available()[one.resource]
     title = RESOURCE_TITLES[one.resource]
     count = "" if capacity is None else f" (≈{format_used(one.resource, points * capacity / 100)})"
-    return f"layer {one.split}: {title} by {format_percent(points)} points{count}"
+    # No increase at all is no measure: Table I has the FF of splits 1 and 2 alike.
+    alike = ""
+    if abs(one.paper) < PRINTED_PRECISION / 2:
+        alike = f", where the paper prints the same for splits {one.split - 1} and {one.split}"
+    return f"layer {one.split}: {title} by {format_percent(points)} points{count}{alike}"
 
 
 def _cycles(table: SplitTable, source: Source) -> list[str]:

@@ -160,6 +160,12 @@ def test_a_layer_that_takes_more_is_named_with_its_count() -> None:
     assert "layer 4: LUT by" not in text(YOSYS)
 
 
+def test_where_the_paper_prints_no_increase_at_all_that_is_said() -> None:
+    slip = ", where the paper prints the same for splits 1 and 2"
+    assert re.search(rf"layer 2: FF by [\d.]+ points \(≈\d+\){slip}[;.]", text(YOSYS))
+    assert text(YOSYS).count(slip) == 1
+
+
 def test_cycles_are_said_to_be_measured_only_where_they_are() -> None:
     both = plausible_sweep() + YOSYS
     assert "Cycles between two images, measured, differ from FINN's estimate by +0.01" in text(both)
