@@ -131,9 +131,10 @@ class StepSharingBackend(Backend, Protocol):
     """A backend whose parts have work in common. Others simply have no such method.
 
     The sweep driver asks once, for the points that are not known yet, in a worker process, and only
-    if there are any. It starts the steps in the order given (so the longest should come first), then
-    each point as soon as all its steps are done. A step that fails, or whose worker dies, is not
-    tried again in this sweep: the points that need it fail with its error, unbuilt, and no others.
+    if there are any. It starts the steps in the order given (so the longest should come first),
+    then each point as soon as all its steps are done. A step that fails, or whose worker dies, is
+    not tried again in this sweep: the points that need it fail with its error, unbuilt, and no
+    others.
     """
 
     def shared_steps(self, points: Sequence[Part]) -> Sequence[SharedStep]:

@@ -14,7 +14,7 @@ import numpy as np
 from dse.atomic_write import atomic_write
 from dse.errors import BuildError
 from finn_flows.backends.interface import BuildResult, Part, SharedStep
-from finn_flows.backends.yosys_steps import measure_fifo_depths, shared_steps, synthesise_layer
+from finn_flows.backends.yosys_steps import measure_fifos, shared_steps, synthesise_layer
 from finn_flows.circuit.layer_circuit import Circuit, LayerCircuit
 from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.hardware_network import WIRE
@@ -67,8 +67,8 @@ class YosysBackend:
 
     def circuit(self, part: Part) -> Circuit:
         """The circuit of ``part``, its FIFOs as deep as simulation of the network asks for."""
-        depths = measure_fifo_depths(part.whole, part.folding, part.device)
-        return part_circuit(part, depths, writeable=self.writeable)
+        fifos = measure_fifos(part.whole, part.folding, part.device)
+        return part_circuit(part, fifos.depths, writeable=self.writeable)
 
     def build(self, part: Part, directory: Path) -> BuildResult:
         """Synthesise and simulate ``part``; leaves ``measurement.json`` and ``cells.json``.
@@ -81,8 +81,10 @@ class YosysBackend:
         circuit = self.circuit(part)
         pieces = [*circuit.layers, *circuit.glue]
         made = [synthesise_layer(layer, part.device, self.limits) for layer in pieces]
+        alone = measure_fifos(part.whole, part.folding, part.device).alone
         layers = tuple(
-            _record(layer, synthesis) for layer, synthesis in zip(pieces, made, strict=True)
+            _record(layer, synthesis, alone.get(layer.label))
+            for layer, synthesis in zip(pieces, made, strict=True)
         )
         measured = _measure(part, circuit)
         assert measured.steady_state_interval is not None  # it has settled
@@ -122,12 +124,14 @@ class YosysBackend:
         return shared_steps(points, writeable=self.writeable, limits=self.limits)
 
 
-def _record(layer: LayerCircuit, synthesis: Synthesis) -> LayerRecord:
+def _record(layer: LayerCircuit, synthesis: Synthesis, cycles: int | None) -> LayerRecord:
+    """``cycles``: per image of the layer by itself, measured; None for what only passes on."""
     return LayerRecord(
         layer.label,
         _network_label(layer.label),
         synthesis.utilization,
-        layer.cycles,
+        cycles,
+        cycles_measured=cycles is not None,
         logic_depth=synthesis.logic_depth.luts,
     )
 

@@ -12,6 +12,7 @@ from finn_flows.circuit.layer_circuit import LayerCircuit
 from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.folding import Folding
 from finn_flows.network import Network
+from finn_flows.simulation.fifo_depths import FifoDepths
 from finn_flows.synthesis.design import Limits, Synthesis
 from reports.devices import device_of
 from reports.utilization import Utilization
@@ -54,7 +55,7 @@ def shared_steps(points: Sequence[Part], *, writeable: bool, limits: Limits) -> 
         SharedStep(
             "FIFO depths",
             key,
-            measure_fifo_depths,
+            measure_fifos,
             (part.whole, part.folding, part.device),
             frozenset(needed_by),
         )
@@ -104,11 +105,11 @@ def _check_fits(label: str, utilization: Utilization) -> None:
             )
 
 
-def measure_fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]:
-    """Elements of the FIFO before each layer, by label, from the cache if they are there."""
-    from finn_flows.simulation.fifo_depths import fifo_depths
+def measure_fifos(whole: Network, folding: Folding, device: str) -> FifoDepths:
+    """Depth of the FIFO before each layer and its cycles alone, from the cache if it is there."""
+    from finn_flows.simulation.fifo_depths import measured_fifos
 
-    return fifo_depths(whole, folding, device)
+    return measured_fifos(whole, folding, device)
 
 
 def _multipliers(layer: LayerCircuit, part: Part) -> int:

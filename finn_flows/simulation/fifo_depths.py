@@ -70,17 +70,27 @@ class FifoDepths:
     ``depths``: elements of the FIFO before each layer, by the layer's label. ``intervals``: cycles
     per image with them, of the whole network (``whole``) and of the two parts at each boundary
     (``before conv1``: all layers before it; ``from conv1``: it and all behind). ``slowest``: cycles
-    of the slowest layer in each. ``runs``: simulations that it took.
+    of the slowest layer in each. ``alone``: cycles per image of each layer by itself, between an
+    endless source and an endless sink, by its label. ``runs``: simulations that it took.
     """
 
     depths: dict[str, int]
     intervals: dict[str, int]
     slowest: dict[str, int]
+    alone: dict[str, int]
     runs: int
 
 
 def fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]:
     """Depth of the FIFO before each layer of ``whole``, by the layer's label.
+
+    See :func:`measured_fifos`.
+    """
+    return measured_fifos(whole, folding, device).depths
+
+
+def measured_fifos(whole: Network, folding: Folding, device: str) -> FifoDepths:
+    """The search for ``whole``, folded, on a device.
 
     From the cache if this circuit was searched before. Raises BuildError where the circuit cannot
     be made or simulated.
@@ -91,7 +101,7 @@ def fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]
 
     # No depth depends on a clock.
     circuit = part_circuit(Part(whole, PartName.WHOLE, None, folding, device, 100.0))
-    return search_fifo_depths(circuit, boundary_bits(whole)).depths
+    return search_fifo_depths(circuit, boundary_bits(whole))
 
 
 def boundary_bits(network: Network) -> tuple[int, ...]:
@@ -174,8 +184,15 @@ class FifoSearch:
             dict(zip(labels, self._depths, strict=True)),
             {self._name(part): interval for part, interval in intervals.items()},
             {self._name(part): max(self._cycles[slice(*part)]) for part in intervals},
+            self._alone(),
             self._runs,
         )
+
+    def _alone(self) -> dict[str, int]:
+        """All layers in one run: each is cut off from the others."""
+        ends = range(1, self._count + 1)
+        intervals = self.measure(self._depths, range(1, self._count), ends)
+        return {layer.label: intervals[end] for layer, end in zip(self._layers, ends, strict=True)}
 
     # -- each FIFO alone ------------------------------------------------------------------------
 

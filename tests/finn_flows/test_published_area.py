@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from finn_flows.backends.interface import Part
-from finn_flows.backends.yosys_steps import measure_fifo_depths, synthesise_layer
+from finn_flows.backends.yosys_steps import measure_fifos, synthesise_layer
 from finn_flows.circuit.part_circuit import part_circuit
 from finn_flows.folding import published_folding
 from finn_flows.synthesis.design import Limits, Synthesis
@@ -27,7 +27,7 @@ def _synthesised() -> dict[str, Synthesis]:
     """Every piece of the whole circuit by its label, with the FIFOs of a sweep."""
     network = load_weights(None, None).network
     folding = published_folding(network)
-    depths = measure_fifo_depths(network, folding, DEVICE)
+    depths = measure_fifos(network, folding, DEVICE).depths
     whole = Part(network, PartName.WHOLE, None, folding, DEVICE, 100.0)
     circuit = part_circuit(whole, depths)
     return {
