@@ -106,16 +106,27 @@ _ULTRASCALE_PLUS: CellTable = {
 
 @dataclass(frozen=True)
 class DeviceFamily:
-    """Devices with the same cells. ``yosys_name``: for ``synth_xilinx -family``."""
+    """Devices with the same cells.
+
+    ``yosys_name``: for ``synth_xilinx -family``; ``libraries``: what ``read_verilog -lib`` must
+    read so that Yosys knows the cells it makes.
+    """
 
     yosys_name: str
     part_names: str
+    libraries: tuple[str, ...]
     cells: CellTable
 
 
+_CELLS = "-specify +/xilinx/cells_sim.v"
+_FURTHER_CELLS = "+/xilinx/cells_xtra.v"
+
+
 _FAMILIES = {
-    r"xc7[akvsz]": DeviceFamily("xc7", "xc7* (7 series, Zynq-7000)", _SERIES_7),
-    r"xczu\d|xck26": DeviceFamily("xcup", "xczu*, xck26 (Zynq UltraScale+)", _ULTRASCALE_PLUS),
+    r"xc7[akvsz]": DeviceFamily("xc7", "xc7* (7 series, Zynq-7000)", (_CELLS,), _SERIES_7),
+    r"xczu\d|xck26": DeviceFamily(
+        "xcup", "xczu*, xck26 (Zynq UltraScale+)", (_CELLS, _FURTHER_CELLS), _ULTRASCALE_PLUS
+    ),
 }
 
 

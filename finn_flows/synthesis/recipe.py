@@ -24,6 +24,7 @@ from finn_flows.synthesis.errors import (
 from finn_flows.synthesis.limited_process import Ended, Limit, run_limited
 from finn_flows.synthesis.logic_depth import logic_depth
 from finn_flows.synthesis.netlist import Netlist, read_netlist
+from finn_flows.synthesis.yosys_process import IF_ANY
 
 NETLIST = "netlist.v"
 LOG = "synthesis.log"
@@ -45,14 +46,23 @@ def recipe(design: Design) -> str:
     Flat: with the hierarchy kept, LUT counts depend on how modules are wrapped. No clock buffers
     and pads: a layer is a piece of a larger circuit. Names are relative to the working folder, and
     attributes with places in files are dropped, so that no path reaches the result.
+
+    This is ``synth_xilinx`` in one go but for two files that it would read in vain, which take
+    longer than a small layer does: cells of other families, and memories where there are none.
+    (Where two mappings are equally good, another one may be chosen than without that.)
     """
     files = " ".join(name for name, _ in design.sources)
-    family = device_family(design.device).yosys_name
+    family = device_family(design.device)
     top = design.top
+    synth = f"synth_xilinx -family {family.yosys_name} -flatten -noclkbuf -noiopad -top {top} -run"
     return "\n".join(
         (
             f"read_slang --allow-use-before-declare --ignore-assertions --top {top} {files}",
-            f"synth_xilinx -family {family} -flatten -noclkbuf -noiopad -top {top}",
+            *(f"read_verilog -lib {file}" for file in family.libraries),
+            f"hierarchy -check -top {top}",
+            f"{synth} prepare:map_memory",
+            f"{IF_ANY}{top}/t:$mem_v2 {synth} map_memory:map_ffram",
+            f"{synth} map_ffram:",
             f"delete {top}/t:$scopeinfo",
             f"select {top}",
             "stat -tech xilinx",

@@ -1,6 +1,7 @@
 """The process in which Yosys runs: ``python -P yosys_process.py SCRIPT ALIVE``.
 
-Runs the commands in the file SCRIPT, one a line, and writes what Yosys says to standard output.
+Runs the commands in the file SCRIPT, one a line, and writes what Yosys says to standard output. A
+line ``if_any SELECTION COMMAND`` is run only if the selection (without blanks) holds anything.
 It stands alone, importing nothing of this project, since it is started by its path.
 
 ALIVE is the number of an open file descriptor, the reading end of a pipe whose other end only the
@@ -19,6 +20,8 @@ import signal
 import sys
 from pathlib import Path
 
+IF_ANY = "if_any "
+
 
 def main(script: Path, alive: int) -> None:
     _end_with(alive)
@@ -27,6 +30,12 @@ def main(script: Path, alive: int) -> None:
 
     design = libyosys.Design()
     for command in script.read_text().splitlines():
+        if command.startswith(IF_ANY):
+            selection, command = command.removeprefix(IF_ANY).split(" ", 1)
+            selected = Path("selected.txt")
+            libyosys.run_pass(f"select -write {selected} {selection}", design)
+            if not selected.read_text():
+                continue
         libyosys.run_pass(command, design)
 
 

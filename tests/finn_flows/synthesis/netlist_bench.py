@@ -1,7 +1,7 @@
 """Source and netlist side by side under Verilator, with the same streams, compared every cycle.
 
-What is random comes from a seed: data, stalls on both sides (calm and hectic in turn), what registers
-and memories hold at power-up. All pairs of a bench share one compiled model.
+What is random comes from a seed: data, stalls on both sides (calm and hectic in turn), what
+registers and memories hold at power-up. All pairs of a bench share one compiled model.
 """
 
 from __future__ import annotations
