@@ -109,6 +109,7 @@ def simulate_part(
     trace: Path | None = None,
     vcd: Path | None = None,
     vcd_image: int | None = None,
+    trace_depth: int | None = None,
     jobs: int = 1,
 ) -> PartSimulation:
     """Simulate the circuit of ``part``, its FIFOs as deep as the search says, and compare.
@@ -118,7 +119,7 @@ def simulate_part(
     """
     from finn_flows.circuit.part_circuit import part_circuit
     from finn_flows.simulation.fifo_depths import fifo_depths
-    from finn_flows.simulation.simulate import simulate
+    from finn_flows.simulation.simulate import TRACE_DEPTH, simulate
 
     network = part.network
     depths = fifo_depths(part.whole, part.folding, part.device)
@@ -134,6 +135,7 @@ def simulate_part(
         trace=trace,
         vcd=vcd,
         vcd_image=vcd_image,
+        trace_depth=TRACE_DEPTH if trace_depth is None else trace_depth,
         jobs=jobs,
     )
     labels = {layer.label for layer in circuit.layers}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from finn_flows.cache_directory import CACHE_VARIABLE
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -21,3 +23,15 @@ def shared() -> Path:
 def bnn_pynq_directory(shared: Path) -> Path:
     """Trained CnvW2A2 parameters of BNN-PYNQ."""
     return shared / "bnn_pynq" / "cnvW2A2"
+
+
+@pytest.fixture(scope="session")
+def simulation_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for caches that starts empty, and in which a model is compiled once a run."""
+    return tmp_path_factory.mktemp("simulation-cache")
+
+
+@pytest.fixture
+def in_simulation_cache(simulation_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches are kept in :func:`simulation_cache` during the test."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(simulation_cache))

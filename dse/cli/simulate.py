@@ -67,6 +67,13 @@ DEFAULT_FRAMES = 5
     metavar="FILE.vcd",
     help="File of --vcd-around. [default: frame-FRAME.vcd]",
 )
+@click.option(
+    "--trace-depth",
+    type=click.IntRange(min=0),
+    metavar="LEVELS",
+    help="Levels of modules in the waves: 2 shows the streams, 3 the layers' signals too, 0 all "
+    "(gigabytes). [default: 3]",
+)
 @json_option
 def simulate(
     pictures: tuple[Path, ...],
@@ -85,6 +92,7 @@ def simulate(
     trace: Path | None,
     vcd_image: int | None,
     vcd: Path | None,
+    trace_depth: int | None,
     as_json: bool,
 ) -> int:
     """Simulate the circuit of the network or of a part, and compare it with the network.
@@ -101,7 +109,18 @@ def simulate(
     from finn_flows.weights import load_weights
 
     cut = choose_cut(split, pool)
-    _refuse_what_would_be_ignored(cut is None, which, stalls, seed, vcd_image, vcd)
+    for given, needed, names in (
+        (which is not None, cut is not None, "--part is a part of a split: give --split, too"),
+        (seed is not None, bool(stalls), "--seed is of the stalls: give --stalls, too"),
+        (vcd is not None, vcd_image is not None, "--vcd names a file: give --vcd-around, too"),
+        (
+            trace_depth is not None,
+            trace is not None or vcd_image is not None,
+            "--trace-depth is of waves: give --trace or --vcd-around, too",
+        ),
+    ):
+        if given and not needed:
+            raise click.UsageError(names)
     if trace is not None and vcd_image is not None:
         raise click.UsageError("--trace and --vcd-around: one of them at a time")
     if vcd_image is not None and vcd_image >= frames:
@@ -122,6 +141,7 @@ def simulate(
         trace=trace,
         vcd=vcd,
         vcd_image=vcd_image,
+        trace_depth=trace_depth,
         jobs=len(os.sched_getaffinity(0)),
     )
     if as_json:
@@ -137,23 +157,6 @@ def simulate(
         click.echo(f"dse: {part}: {found.difference}", err=True)
         return EXIT_DIFFERS
     return 0
-
-
-def _refuse_what_would_be_ignored(
-    is_whole: bool,
-    which: str | None,
-    stalls: float | None,
-    seed: int | None,
-    vcd_image: int | None,
-    vcd: Path | None,
-) -> None:
-    for given, needed, names in (
-        (which is not None, not is_whole, "--part is a part of a split: give --split, too"),
-        (seed is not None, bool(stalls), "--seed is of the stalls: give --stalls, too"),
-        (vcd is not None, vcd_image is not None, "--vcd names a file: give --vcd-around, too"),
-    ):
-        if given and not needed:
-            raise click.UsageError(names)
 
 
 def _as_data(found: PartSimulation) -> dict[str, Any]:
@@ -212,8 +215,8 @@ def _print(found: PartSimulation, console: Console) -> None:
     bottleneck = result.bottleneck
     if bottleneck is not None:
         console.print(
-            f"bottleneck {bottleneck.label}: {bottleneck.cycles:,} cycles per image; without input "
-            f"{bottleneck.waiting:.1%} and held up at its output {bottleneck.held_up:.1%} of the time"
+            f"bottleneck {bottleneck.label}: {bottleneck.cycles:,} cycles per image; "
+            f"without input {bottleneck.waiting:.1%}, held up {bottleneck.held_up:.1%} of the time"
         )
     table = Table(title="Streams, per cent of the cycles", title_justify="left")
     table.add_column("stream")

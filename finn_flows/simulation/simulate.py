@@ -20,14 +20,34 @@ if TYPE_CHECKING:
 __all__ = ["SimulationResult", "Stalls", "compile_circuit", "simulate"]
 
 
+#: Levels of modules that a trace shows: the wrapper, the part with its streams, and the layers'
+#: own signals. All that is inside the layers makes a hundred times as much.
+TRACE_DEPTH = 3
+
+
+_TRACED = """\
+`verilator_config
+tracing_off -scope "*"
+tracing_on -scope "{scope}" -levels {levels}
+"""
+
+
 def compile_circuit(
-    circuit: Circuit, *, trace: Trace | None = None, jobs: int = 1
+    circuit: Circuit,
+    *,
+    trace: Trace | None = None,
+    trace_depth: int = TRACE_DEPTH,
+    jobs: int = 1,
 ) -> CompiledModel:
     """The program of ``circuit`` with the harness around it, from the cache if it is there.
 
-    ``trace``: able to write traces of that format, which is slower. ``jobs``: compilers at a time.
+    ``trace``: able to write traces of that format, which is slower; ``trace_depth``: of so many
+    levels of modules, 0 for all. ``jobs``: compilers at a time.
     """
     sources = [*circuit.sources, wrapper_source(len(circuit.streams))]
+    if trace is not None and trace_depth > 0:
+        # Not --trace-depth, which does not see modules that were inlined.
+        sources.insert(0, ("traced.vlt", _TRACED.format(scope=WRAPPER, levels=trace_depth)))
     return compile_model(sources, WRAPPER, trace=trace, jobs=jobs)
 
 
@@ -39,6 +59,7 @@ def simulate(
     trace: Path | None = None,
     vcd: Path | None = None,
     vcd_image: int | None = None,
+    trace_depth: int = TRACE_DEPTH,
     configure: bool = True,
     jobs: int = 1,
 ) -> SimulationResult:
@@ -49,8 +70,9 @@ def simulate(
     fewest from which a steady state is told (SimulationResult.steady_state_interval).
     ``stalls``: random pauses on both sides; None runs freely. ``trace``: an FST file of the whole
     run; or ``vcd`` and ``vcd_image``: a VCD file of the time from that image's (from 0) first word
-    in to its last word out. ``configure``: write weights and thresholds first; the cycles that
-    images take do not depend on them. ``jobs``: C++ compilers at a time.
+    in to its last word out; ``trace_depth``: levels of modules in either, 0 for all.
+    ``configure``: write weights and thresholds first; the cycles that images take do not depend on
+    them. ``jobs``: C++ compilers at a time.
 
     Raises SimulationError where the circuit does not compile, breaks a rule of AXI-Stream, sets
     TLAST wrongly, answers with another identity, or stands still (with the streams that are
@@ -65,7 +87,7 @@ def simulate(
             f"a trace around image {vcd_image} of {len(words)}", expected="one of them, from 0"
         )
     kind: Trace | None = "fst" if trace is not None else "vcd" if vcd is not None else None
-    model = compile_circuit(circuit, trace=kind, jobs=jobs)
+    model = compile_circuit(circuit, trace=kind, trace_depth=trace_depth, jobs=jobs)
     with PartProcess(
         model.program,
         circuit,

@@ -90,7 +90,6 @@ def find_verilator() -> Verilator:
     )
 
 
-@lru_cache(maxsize=4)
 def find_compiler(named: str | None = None) -> Compiler:
     """The C++ compiler that ``named`` (or the variable CXX) names, else the system's.
 
@@ -108,6 +107,7 @@ def find_compiler(named: str | None = None) -> Compiler:
     )
 
 
+@lru_cache(maxsize=4)
 def _describe(program: str) -> str:
     try:
         result = subprocess.run(

@@ -60,7 +60,16 @@ def test_an_fst_holds_the_whole_run(tmp_path: Path) -> None:
     words = small_results(images).ravel().tolist()
     assert [word for _, word in given[: len(words)]] == words
     assert [cycle for cycle, _ in given[3 : len(words) : 4]] == result.last_out.tolist()
-    assert any(name.endswith("conv0.left") for name in waves)
+    assert any(name.endswith(".part.conv0.left") for name in waves)
+    assert not any("storage" in name for name in waves)  # inside a FIFO, one level too deep
+
+
+def test_a_trace_shows_as_many_levels_as_asked_for(tmp_path: Path) -> None:
+    for depth, shown in ((2, 1), (0, 4)):
+        path = tmp_path / f"{depth}.vcd"
+        simulate(small_part(), small_images(1), vcd=path, vcd_image=0, trace_depth=depth)
+        names = [name.partition("part.part.")[2] for name in read_vcd(path)]
+        assert max(name.count(".") for name in names) == shown - 1
 
 
 def test_a_vcd_holds_the_time_around_one_image(tmp_path: Path) -> None:
