@@ -21,7 +21,8 @@ from tests.finn_flows.rtl.stream_bench import StreamCircuit
 
 @dataclass(frozen=True)
 class MvauCase:
-    """One unit. ``steps``: thresholds of a row; ``files``: folder of fixed memories, if fixed."""
+    """One unit. ``steps``: thresholds of a row; ``files``: folder of fixed memories, if fixed;
+    ``rewrite``: the same contents are written once more while pixels stream."""
 
     mw: int
     mh: int
@@ -36,6 +37,7 @@ class MvauCase:
     input_style: str = "distributed"
     stalls: int = 0
     files: Path | None = None
+    rewrite: bool = False
     seed: int = 0
 
     @property
@@ -114,8 +116,9 @@ class MvauCase:
             self.pixels * self.folds,
             self.stalls,
             self.stalls,
-            [(int(address), int(data)) for address, data in writes],
+            [(int(address), int(data)) for address, data in writes] * (1 + self.rewrite),
             self.stalls,
+            self.rewrite,
         )
         return circuit, elements(results, self.pe, IntegerType.signed(max(out_bits, 2)), out_bits)
 

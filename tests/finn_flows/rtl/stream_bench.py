@@ -24,7 +24,8 @@ class StreamCircuit:
 
     ``stalls_in`` and ``stalls_out``: in how many of 256 cycles the source has no element and the
     sink takes none. ``writes``: configuration (address, data) pairs, written before the first
-    element, with a gap after each in ``write_gaps`` of 256.
+    element, with a gap after each in ``write_gaps`` of 256; with ``rewrite`` the second half
+    of them while elements stream.
     """
 
     module: str
@@ -37,8 +38,14 @@ class StreamCircuit:
     stalls_out: int = 0
     writes: list[tuple[int, int]] = field(default_factory=list)
     write_gaps: int = 0
+    rewrite: bool = False
     has_last: bool = False
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def writes_first(self) -> int:
+        """How many writes are done before the first element."""
+        return len(self.writes) // (2 if self.rewrite else 1)
 
     @property
     def configured(self) -> bool:
@@ -198,7 +205,7 @@ def _main(circuits: list[StreamCircuit]) -> str:
         f" top.in{k}_ready, top.out{k}_data, top.out{k}_valid, top.out{k}_ready, top.out{k}_last,"
         f" top.config{k}_we, top.config{k}_address, top.config{k}_data, {circuit.in_width},"
         f" {circuit.out_width}, {circuit.outputs}, {circuit.stalls_in}, {circuit.stalls_out},"
-        f" {circuit.write_gaps}, seed));\n"
+        f" {circuit.write_gaps}, {circuit.writes_first}, seed));\n"
         for k, circuit in enumerate(circuits)
     )
     return f"""#include "Vtop.h"

@@ -56,7 +56,7 @@ template <class In, class Out> struct StreamDriver : Driver {
     CData &out_valid, &out_ready, &out_last, &config_we;
     IData &config_address, &config_data;
     std::size_t in_words, out_words, in_count, out_count;
-    unsigned stalls_in, stalls_out, write_gaps;
+    unsigned stalls_in, stalls_out, write_gaps, writes_first;
     Words inputs, writes, input_cycles, outputs;
     std::size_t sent = 0, written = 0, received = 0, surplus = 0, unstable = 0;
     long quiet = 0;
@@ -69,13 +69,14 @@ template <class In, class Out> struct StreamDriver : Driver {
                  CData &in_ready, Out &out_data, CData &out_valid, CData &out_ready,
                  CData &out_last, CData &config_we, IData &config_address, IData &config_data,
                  int in_width, int out_width, int outputs_wanted, unsigned stalls_in,
-                 unsigned stalls_out, unsigned write_gaps, unsigned seed)
+                 unsigned stalls_out, unsigned write_gaps, unsigned writes_first, unsigned seed)
         : result_path(directory + "/out_" + std::to_string(index) + ".bin"), in_data(in_data),
           in_valid(in_valid), in_ready(in_ready), out_data(out_data), out_valid(out_valid),
           out_ready(out_ready), out_last(out_last), config_we(config_we),
           config_address(config_address), config_data(config_data), in_words((in_width + 31) / 32),
           out_words((out_width + 31) / 32), out_count(outputs_wanted), stalls_in(stalls_in),
-          stalls_out(stalls_out), write_gaps(write_gaps), random(seed * 7919 + index) {
+          stalls_out(stalls_out), write_gaps(write_gaps),
+          writes_first(writes_first), random(seed * 7919 + index) {
         inputs = read_words(directory + "/in_" + std::to_string(index) + ".bin");
         writes = read_words(directory + "/writes_" + std::to_string(index) + ".bin");
         inputs.push_back(0);  // what may be read past the end
@@ -88,14 +89,13 @@ template <class In, class Out> struct StreamDriver : Driver {
     bool stalled(unsigned of_256) { return random() % 256 < of_256; }
     void offer() override {
         config_we = 0;
+        // The last write needed has gone through its registers by the time it is used.
+        if (written >= writes_first) started = true;
         if (written < writes.size() / 2 && !stalled(write_gaps)) {
             config_we = 1;
             config_address = writes[2 * written];
             config_data = writes[2 * written + 1];
             written++;
-        } else if (written == writes.size() / 2) {
-            // The last write has gone through its registers by the time a first element is used.
-            started = true;
         }
         if (!started) return;
         if (!in_valid) {

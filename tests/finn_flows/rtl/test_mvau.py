@@ -66,6 +66,10 @@ FIXED = (
     MvauCase(8, 6, 4, 3, TERNARY, TERNARY, steps=0, seed=4),
     MvauCase(8, 6, 8, 3, TERNARY, TERNARY, threshold_style="block", seed=5),
 )
+REWRITTEN = (
+    MvauCase(16, 8, 4, 2, TERNARY, TERNARY, stalls=50, pixels=12, rewrite=True, seed=6),
+    MvauCase(40, 4, 20, 2, TERNARY, TERNARY, 3, 20, "block", "block", rewrite=True, seed=7),
+)
 RANDOM = tuple(random_case(k, *types) for k, types in enumerate(PRECISIONS.values()))
 
 
@@ -74,11 +78,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[MvauCase, StreamRe
     """Results of all cases above, each equal to what numpy gives; compiled in one go."""
     directory = tmp_path_factory.mktemp("mvau")
     with_files = [fixed(case, directory) for case in FIXED]
-    cases = [*RANDOM, *STEADY, *with_files]
-    return dict(zip([*RANDOM, *STEADY, *FIXED], run(cases, directory / "run"), strict=True))
+    cases = [*RANDOM, *STEADY, *REWRITTEN, *with_files]
+    return dict(
+        zip([*RANDOM, *STEADY, *REWRITTEN, *FIXED], run(cases, directory / "run"), strict=True)
+    )
 
 
-@pytest.mark.parametrize("case", [*RANDOM, *FIXED], ids=str)
+@pytest.mark.parametrize("case", [*RANDOM, *FIXED, *REWRITTEN], ids=str)
 def test_outputs_are_those_of_numpy(case: MvauCase, results: dict[MvauCase, StreamResult]) -> None:
     assert len(results[case].elements) == case.pixels * case.folds
 
