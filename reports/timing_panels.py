@@ -257,8 +257,13 @@ def _measured_marks(table: SplitTable, source: Source, notes: Notes) -> tuple[in
 def _layer_marks(table: SplitTable, source: Source, notes: Notes) -> tuple[int, ...]:
     """Of a source that measures parts: whether its layers' cycles were measured, too."""
     timed = [one for one in table.layers if one.source is source and one.cycles is not None]
-    if all(one.cycles_measured for one in timed):
-        return _measured_marks(table, source, notes)
+    if timed and all(one.cycles_measured for one in timed):
+        return (
+            notes.mark(
+                f"{source.value}, measured: these cycles were counted in a cycle-accurate "
+                "simulation, layer by layer."
+            ),
+        )
     if cycles_word(table, source) in (_ESTIMATED, _UNKNOWN):
         return ()
     which = "some layers'" if any(one.cycles_measured for one in timed) else "a layer's"

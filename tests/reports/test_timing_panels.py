@@ -110,6 +110,9 @@ def test_every_layer_with_its_difference_and_depth() -> None:
     said = notes_of(page, PanelKind.LAYERS)
     assert f"yosys: deepest with {deepest} LUT levels: {which}." in said
     assert "follow from its folding" not in said
+    assert (
+        "yosys, measured: these cycles were counted in a cycle-accurate simulation, layer" in said
+    )
     # The records above measure the parts, and take the layers' cycles from the folding.
     said = notes_of(lay_out(build_table(ESTIMATE + YOSYS)), PanelKind.LAYERS)
     assert "yosys measures whole parts; a layer's cycles here follow from its folding." in said
