@@ -11,12 +11,13 @@ from rich.table import Table
 
 from bench.folding_estimates import folding_estimates
 from bench.image_throughput import image_throughput
+from bench.layer_cache import layer_cache
 from bench.report_reading import report_reading
 
 
 def main() -> None:
     """Run every benchmark; ``--json`` prints data instead of a table."""
-    results = [*folding_estimates(), image_throughput()]
+    results = [*folding_estimates(), image_throughput(), layer_cache()]
     try:
         results.append(report_reading())
     except FileNotFoundError as error:

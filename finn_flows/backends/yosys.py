@@ -133,6 +133,7 @@ def _record(layer: LayerCircuit, synthesis: Synthesis, cycles: int | None) -> La
         cycles,
         cycles_measured=cycles is not None,
         logic_depth=synthesis.logic_depth.luts,
+        carry_depth=synthesis.logic_depth.carries,
     )
 
 
