@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -29,7 +30,7 @@ class Ended:
 
     ``reached``: the limit for which it was killed, None if it ended by itself. ``seconds``: wall
     time. ``peak_memory_bytes``: resident memory of all its processes together, sampled ten times a
-    second, and at least what the largest one had at its height.
+    second, and at least what the process itself had at its height.
     """
 
     exit_code: int
@@ -94,12 +95,10 @@ def _wait(
     reached: Limit | None = None
     next_look = 0.0
     while True:
-        waited, status, usage = os.wait4(process.pid, os.WNOHANG)
+        exit_code = process.poll()
         now = time.monotonic()
-        if waited:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            peak = max(peak, usage.ru_maxrss * 1024)
-            return Ended(process.returncode, reached, now - started, peak)
+        if exit_code is not None:
+            return Ended(exit_code, reached, now - started, peak)
         if reached is None:
             if now >= next_look:
                 peak = max(peak, _resident_bytes(process.pid))
@@ -114,13 +113,23 @@ def _wait(
 
 
 def _resident_bytes(pid: int) -> int:
-    """Resident memory of a process and all it started, as far as they are still there."""
+    """Resident memory of a process and all it started; at least what the process had at its height.
+
+    Not ru_maxrss: that begins with what the caller had when it forked. For the same reason a child
+    that runs the same program as the process itself is left out: it has not got to its own yet.
+    """
     import psutil
 
     total = 0
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         process = psutil.Process(pid)
-        for each in (process, *process.children(recursive=True)):
+        program = process.exe()
+        total = process.memory_info().rss
+        for child in process.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                total += each.memory_info().rss
+                if child.exe() != program:
+                    total += child.memory_info().rss
+        status = Path(f"/proc/{pid}/status").read_text()
+        if height := re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE):
+            total = max(total, int(height[1]) * 1024)
     return total
