@@ -55,6 +55,9 @@ STEADY = (
     MvauCase(16, 6, 2, 6, TERNARY, TERNARY, pixels=9, weight_style="block"),
     MvauCase(27, 16, 3, 8, IntegerType.signed(8), TERNARY, pixels=6, threshold_style="block"),
     MvauCase(9, 5, 3, 1, TERNARY, TERNARY, steps=0, pixels=9),
+    # Weights of 144 and of 100 lines: LUTRAM of two and of three banks.
+    MvauCase(72, 8, 2, 2, TERNARY, TERNARY, pixels=3),
+    MvauCase(50, 8, 2, 2, TERNARY, TERNARY, pixels=3),
     MvauCase(6, 3, 6, 1, TERNARY, TERNARY, steps=1, pixels=12, input_style="registers"),
 )
 
