@@ -95,7 +95,9 @@ class MvauCase:
             "INPUT_RAM_STYLE": self.input_style,
             "RUNTIME_WRITEABLE_WEIGHTS": int(self.files is None),
         }
-        writes = weight_writes(lines)
+        # In any order, but for the words of a line of one PE.
+        words = -(-lines.shape[2] // 32)
+        writes = generator.permutation(weight_writes(lines).reshape(-1, words, 2)).reshape(-1, 2)
         if self.steps:
             writes = np.concatenate([writes, threshold_writes(thresholds, self.pe)])
         if self.files is not None:
