@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
-from finn_flows.simulation.fifo_depths import fifo_depths
-
 from bench.comparison import Comparison, compare
 from finn_flows.backends.interface import Part
 from finn_flows.cache_directory import CACHE_VARIABLE
@@ -18,6 +16,7 @@ from finn_flows.circuit.layer_circuit import Circuit
 from finn_flows.circuit.part_circuit import part_circuit
 from finn_flows.cut import Cut
 from finn_flows.folding import published_folding
+from finn_flows.simulation.fifo_depths import fifo_depths
 from finn_flows.synthesis.cache import cached_synthesis
 from finn_flows.synthesis.design import Design, Limits
 from finn_flows.synthesis.recipe import synthesise
