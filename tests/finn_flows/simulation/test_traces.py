@@ -64,6 +64,7 @@ def test_an_fst_holds_the_whole_run(tmp_path: Path) -> None:
     assert not any("storage" in name for name in waves)  # inside a FIFO, one level too deep
 
 
+@pytest.mark.slow
 def test_a_trace_shows_as_many_levels_as_asked_for(tmp_path: Path) -> None:
     for depth, shown in ((2, 1), (0, 4)):
         path = tmp_path / f"{depth}.vcd"
