@@ -149,11 +149,13 @@ class Network:
         """The name of ``layers[position]``, unlike any other's: ``conv3``, ``dense7``, ``pool3``.
 
         A pool is named after the layer before it; pools in a row are ``pool3``, ``pool3_2``, ...
+        One before every numbered layer is ``pool``.
         """
         before = sum(not isinstance(layer, MaxPoolLayer) for layer in self.layers[:position])
         layer = self.layers[position]
         if isinstance(layer, MaxPoolLayer):
-            name, index = f"pool{self.first_layer + before - 1}", 1
+            after = self.first_layer + before - 1
+            name, index = "pool" if after < 0 else f"pool{after}", 1
             while index <= position and isinstance(self.layers[position - index], MaxPoolLayer):
                 index += 1
             return name if index == 1 else f"{name}_{index}"

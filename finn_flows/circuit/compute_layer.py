@@ -47,7 +47,7 @@ class WeightCodes:
             return cls(1, True, True)
         if not weight_type.is_signed:
             return cls(weight_type.bits + 1, False, True)
-        return cls(weight_type.bits, False, weight_type.minimum > -(2 ** (weight_type.bits - 1)))
+        return cls(weight_type.bits, False, _is_narrow(weight_type))
 
 
 def compute_layer_circuit(
@@ -222,6 +222,7 @@ def _mvau(
             ("PE", pe),
             ("ACTIVATION_WIDTH", value_type.bits),
             ("SIGNED_ACTIVATIONS", value_type.is_signed and not value_type.is_bipolar),
+            ("NARROW_ACTIVATIONS", _is_narrow(value_type)),
             ("BIPOLAR_ACTIVATIONS", value_type.is_bipolar),
             ("WEIGHT_WIDTH", codes.bits),
             ("BIPOLAR_WEIGHTS", codes.bipolar),
@@ -253,6 +254,12 @@ def _mvau(
 def _matrix(layer: ComputeLayer) -> NDArray[np.integer]:
     """Weights as (MH, MW); a column is (kernel row, kernel column, channel), channel fastest."""
     return layer.weights.reshape(layer.weights.shape[0], -1)
+
+
+def _is_narrow(values: IntegerType) -> bool:
+    """Whether they are signed and never the most negative code."""
+    least = -(2 ** (values.bits - 1))
+    return values.is_signed and not values.is_bipolar and values.minimum > least
 
 
 def _check(layer: ComputeLayer, label: str, value_type: IntegerType) -> None:

@@ -34,7 +34,8 @@ module axilite_configuration #(
     input  logic s_axilite_rready,
     output logic [7:0] config_layer,
     output logic config_we,
-    output logic [31:0] config_address,
+    // Kept whole, so that a part is the sum of its layers whatever bits they look at.
+    (* keep *) output logic [31:0] config_address,
     output logic [31:0] config_d0,
     output logic [31:0] images_per_transfer
 );

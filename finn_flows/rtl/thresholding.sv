@@ -121,13 +121,15 @@ module thresholding #(
         assign pe_and_fold = config_address >> THRESHOLD_BITS;
         always_ff @(posedge ap_clk) begin
             write <= config_we;
-            write_data <= ACCU_WIDTH'($signed(config_d0));
-            write_threshold <= (STEP_THRESHOLD_BITS + 1)'(config_address % STEP_THRESHOLDS);
-            write_lane <= (LANE_BITS + 1)'(pe_and_fold % LANES);
-            write_address <= address_t'(
-                ((pe_and_fold >> PE_BITS) << (GROUP_BITS + STEP_BITS))
-                | (((pe_and_fold % (1 << PE_BITS)) >> LANE_BITS) << STEP_BITS)
-                | ((config_address % (1 << THRESHOLD_BITS)) >> STEP_THRESHOLD_BITS));
+            if (config_we) begin  // or layers would hold equal registers, which tools merge
+                write_data <= ACCU_WIDTH'($signed(config_d0));
+                write_threshold <= (STEP_THRESHOLD_BITS + 1)'(config_address % STEP_THRESHOLDS);
+                write_lane <= (LANE_BITS + 1)'(pe_and_fold % LANES);
+                write_address <= address_t'(
+                    ((pe_and_fold >> PE_BITS) << (GROUP_BITS + STEP_BITS))
+                    | (((pe_and_fold % (1 << PE_BITS)) >> LANE_BITS) << STEP_BITS)
+                    | ((config_address % (1 << THRESHOLD_BITS)) >> STEP_THRESHOLD_BITS));
+            end
         end
 
         for (genvar l = 0; l < LANES; l++) begin : lanes

@@ -33,11 +33,6 @@ def test_split_3_of_the_published_network() -> None:
     )
     together, whole = total(pieces), stitched.utilization
     assert whole.lut is not None
-    assert whole.ff is not None
-    assert together.ff is not None
     assert together.lut == pytest.approx(whole.lut, rel=0.01)
-    for name in ("lutram", "bram", "dsp", "uram"):
+    for name in ("lutram", "ff", "bram", "dsp", "uram"):
         assert getattr(together, name) == getattr(whole, name), (name, together, whole)
-    # Yosys finds what only shows in the whole: registers of the configuration bus that two layers
-    # both keep a copy of, and address bits that no layer looks at.
-    assert 0 <= together.ff - whole.ff <= 0.01 * whole.ff, (together, whole)
