@@ -37,7 +37,7 @@ from finn_flows.simulation.verilator import (
 
 Source = tuple[str, str]
 
-HARNESS = Path(__file__).parent / "harness.cpp"
+HARNESS = Path(__file__).parent / "harness"
 _FST_COMPRESSION = Path(__file__).parent / "fst_compression"
 
 #: Of the model and the harness. Measured on the whole CnvW2A2 (docs/simulating.md).
@@ -83,18 +83,18 @@ def compile_model(
     jobs: int = 1,
     limits: Limits | None = None,
 ) -> CompiledModel:
-    """The program that ``harness`` (C++; None: harness.cpp) and the module ``top`` make.
+    """The program that ``harness`` (C++; None: the folder harness) and the module ``top`` make.
 
     ``sources``: (file name, SystemVerilog text), in the order in which Verilator is to read them.
     ``flags`` are added to Verilator's; ``jobs``: how many compilers may run at a time; ``limits``
     hold for each tool by itself. Raises SimulationError, with the first error of the tool that
     failed.
     """
-    text = HARNESS.read_text() if harness is None else harness
+    parts = harness_sources() if harness is None else [("main.cpp", harness)]
     tools = _Toolchain(find_verilator(), find_compiler(), limits or Limits())
     listed = list(sources)
     key = tools.key(
-        listed, text, top, trace, VERILATOR_FLAGS, TRACE_FLAGS, list(flags), list(model_flags)
+        listed, parts, top, trace, VERILATOR_FLAGS, TRACE_FLAGS, list(flags), list(model_flags)
     )
     folder = cache_directory("verilator") / "models" / key[:2] / key
     if not (folder / FACTS).exists():
@@ -102,7 +102,7 @@ def compile_model(
             if not (folder / FACTS).exists():
                 begun = time.perf_counter()
                 with _published(folder) as work:
-                    _make(tools, listed, top, text, trace, flags, model_flags, jobs, work)
+                    _make(tools, listed, top, parts, trace, flags, model_flags, jobs, work)
                     seconds = time.perf_counter() - begun
                     (work / FACTS).write_text(json.dumps({"top": top, "compile_seconds": seconds}))
                 return CompiledModel(folder / PROGRAM, seconds, False)
@@ -110,11 +110,16 @@ def compile_model(
     return CompiledModel(folder / PROGRAM, facts["compile_seconds"], True)
 
 
+def harness_sources() -> list[Source]:
+    """(file name, C++) of the harness; it begins in main.cpp."""
+    return [(path.name, path.read_text()) for path in sorted(HARNESS.iterdir()) if path.is_file()]
+
+
 def _make(
     tools: _Toolchain,
     sources: Sequence[Source],
     top: str,
-    harness: str,
+    harness: Sequence[Source],
     trace: Trace | None,
     flags: Sequence[str],
     model_flags: Sequence[str],
@@ -124,11 +129,8 @@ def _make(
     """Leave the program, and nothing else, in ``work``."""
     scratch = work / "scratch"
     scratch.mkdir()
-    names = []
-    for name, text in sources:
-        path = scratch / name
-        path.write_text(text)
-        names.append(path)
+    names = _written(sources, scratch / "rtl")
+    parts = _written(harness, scratch / "harness")
     generated = scratch / "cpp"
     generated.mkdir()
     files = translate(
@@ -137,8 +139,8 @@ def _make(
     runtime = [_runtime_object(tools, file, trace) for file in files["global"]]
     # Every unit pays for Verilator's headers, so there are two and not one for each file: what runs
     # every cycle, and what runs once (or writes traces), which need not be made quick.
-    (scratch / "harness.cpp").write_text(harness)
-    often = [scratch / "harness.cpp", *files["classes_fast"], *files["support_fast"]]
+    programs = [path for path in parts if path.suffix == ".cpp"]
+    often = [*programs, *files["classes_fast"], *files["support_fast"]]
     once = [*files["classes_slow"], *files["support_slow"]]
     units = [("often", often, model_flags), ("once", once, ("-O0",))]
     defines = _defines(trace)
@@ -168,6 +170,16 @@ def _make(
         limits=tools.limits,
     )
     shutil.rmtree(scratch)
+
+
+def _written(sources: Iterable[Source], folder: Path) -> list[Path]:
+    """The paths of ``sources``, written into the new ``folder``."""
+    folder.mkdir()
+    paths = []
+    for name, text in sources:
+        paths.append(folder / name)
+        paths[-1].write_text(text)
+    return paths
 
 
 def _runtime_object(tools: _Toolchain, source: Path, trace: Trace | None) -> Path:

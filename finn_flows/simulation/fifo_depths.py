@@ -40,7 +40,7 @@ from filelock import FileLock
 
 from dse.atomic_write import atomic_write
 from finn_flows.cache_directory import cache_directory
-from finn_flows.simulation.compiled_model import HARNESS, compile_model
+from finn_flows.simulation.compiled_model import compile_model, harness_sources
 from finn_flows.simulation.part_process import PartProcess
 from finn_flows.simulation.verilator import SimulationError
 from finn_flows.simulation.wrapper import WRAPPER, wrapper_source
@@ -118,8 +118,9 @@ def search_fifo_depths(circuit: Circuit, bits: tuple[int, ...], *, jobs: int = 1
     ``bits``: per image, of :func:`boundary_bits`. ``jobs``: C++ compilers at a time.
     """
     # Whatever is changed in how depths are found finds them again.
-    program = [path.read_text() for path in (COUNTING_FIFO, HARNESS, Path(__file__))]
-    key = hashlib.sha256("\n".join([circuit.sha256, str(bits), *program]).encode()).hexdigest()
+    program = [path.read_text() for path in (COUNTING_FIFO, Path(__file__))]
+    facts = [circuit.sha256, str(bits), str(harness_sources()), *program]
+    key = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     file = cache_directory("fifo-depths") / f"{key}.json"
     with FileLock(file.with_suffix(".lock")):
         try:

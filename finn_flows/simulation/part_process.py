@@ -1,6 +1,6 @@
 """A compiled part that runs: images go in, results come out, over the harness's pipes.
 
-The messages are described at the top of ``harness.cpp``.
+The messages are described at the top of ``harness/main.cpp``.
 """
 
 from __future__ import annotations

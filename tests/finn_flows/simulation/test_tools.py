@@ -147,7 +147,7 @@ def test_an_error_in_the_source_is_verilators_first_line() -> None:
 
 
 def test_an_error_in_the_harness_is_the_compilers_first_line() -> None:
-    with pytest.raises(SimulationError, match=r"the C\+\+ compiler: harness.cpp:1:.*error"):
+    with pytest.raises(SimulationError, match=r"the C\+\+ compiler: main.cpp:1:.*error"):
         compile_model([("m.sv", "module m; endmodule")], "m", harness="nonsense;\n")
 
 

@@ -1,38 +1,21 @@
-// Drives one compiled part: words of images in on standard input, words of results out on standard
-// output, statistics as JSON. finn_flows/simulation/part_process.py is the other end.
-//
-// A message is a tag of four characters, the length of its payload as uint32, and the payload; all
-// numbers little-endian.
-//
-//   in   CONF  uint32 triples (layer, address, data): written through s_axilite, one a cycle
-//        IMAG  64-bit words of one image or several, offered back to back
-//        WAIT  let time run until every image given so far has come out; with --keep-full the last
-//              image is offered again and again meanwhile, and no more images may follow
-//        STAT  ask for the statistics; an end of file means WAIT and leave
-//        ENDS  uint32 n: whatever comes out, offer words until n images have passed each stream
-//              that is observed (--observe STREAM:ELEMENTS, elements per image); answered by STAT
-//   out  OUTP  64-bit words of one result, as soon as its last word has come out
-//        STAT  JSON
-//        FAIL  JSON: which rule was broken where; the process ends with exit code 1
-//
-// Time stands still while there is neither an image to offer nor a WAIT to serve, so the cycles
-// measured do not depend on how fast the other end is. With --eager time runs on while results are
-// due and no message has come: then results come out without a WAIT.
+// The part, cycle by cycle.
+#pragma once
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "axilite.h"
+#include "messages.h"
+#include "options.h"
 #include "simulated_part.h"
+#include "stalls.h"
+#include "statistics.h"
 #include "verilated.h"
 #ifdef TRACE_FST
 #include "verilated_fst_c.h"
@@ -42,149 +25,15 @@ using TraceFile = VerilatedFstC;
 using TraceFile = VerilatedVcdC;
 #endif
 
-namespace {
-
-constexpr int RESET_CYCLES = 16;
-constexpr uint64_t PERIOD = 10000;               // picoseconds: only traces show it
-constexpr uint64_t TRACE_CYCLES_BEHIND = 16;     // a window shows what follows its image, too
-constexpr size_t WINDOWS_KEPT = 1024;            // images whose streams are counted one by one
-constexpr uint64_t CONFIGURATION_PATIENCE = 1000;  // cycles without an answer on s_axilite
-constexpr uint8_t REGISTER_IDENTITY = 0x00, REGISTER_LAYER = 0x08, REGISTER_ADDRESS = 0x0C,
-                  REGISTER_DATA = 0x10;
-
-struct Options {
-    uint64_t input_words = 0, output_words = 0;
-    unsigned streams = 0;
-    uint64_t silent_cycles = 0;
-    uint64_t seed = 0;
-    double stall_input = 0, stall_output = 0;
-    bool eager = false, keep_full = false;
-    std::string trace;
-    int64_t trace_image = -1;
-    std::vector<std::pair<unsigned, uint64_t>> observed;  // stream, elements per image
-};
-
-// --- messages ------------------------------------------------------------------------------------
-
-void write_all(const void* data, size_t size) {
-    const char* at = static_cast<const char*>(data);
-    while (size > 0) {
-        const ssize_t written = write(STDOUT_FILENO, at, size);
-        if (written < 0) _exit(1);  // nobody listens any more
-        at += written;
-        size -= static_cast<size_t>(written);
-    }
-}
-
-void send(const char* tag, const void* payload, size_t size) {
-    char header[8];
-    const uint32_t length = static_cast<uint32_t>(size);
-    std::memcpy(header, tag, 4);
-    std::memcpy(header + 4, &length, 4);
-    write_all(header, 8);
-    write_all(payload, size);
-}
-
-void send(const char* tag, const std::string& payload) { send(tag, payload.data(), payload.size()); }
-
-// Standard input; of a message of images only a buffer full is held at a time.
-class Input {
-  public:
-    // False at the end of the file.
-    bool header(char tag[4], uint32_t& length) {
-        char bytes[8];
-        if (!exactly(bytes, 8, true)) return false;
-        std::memcpy(tag, bytes, 4);
-        std::memcpy(&length, bytes + 4, 4);
-        return true;
-    }
-    void payload(void* target, size_t size) { exactly(static_cast<char*>(target), size, false); }
-    bool message_waits() const {
-        if (m_at < m_filled) return true;
-        pollfd descriptor{STDIN_FILENO, POLLIN, 0};
-        return poll(&descriptor, 1, 0) > 0;
-    }
-
-  private:
-    bool exactly(char* target, size_t size, bool end_allowed) {
-        size_t got = 0;
-        while (got < size) {
-            if (m_at == m_filled) {
-                const ssize_t count = read(STDIN_FILENO, m_buffer, sizeof m_buffer);
-                if (count <= 0) {
-                    if (end_allowed && got == 0) return false;
-                    _exit(1);  // the caller is gone in the middle of a message
-                }
-                m_at = 0;
-                m_filled = static_cast<size_t>(count);
-            }
-            const size_t step = std::min(size - got, m_filled - m_at);
-            std::memcpy(target + got, m_buffer + m_at, step);
-            m_at += step;
-            got += step;
-        }
-        return true;
-    }
-    char m_buffer[1 << 16];
-    size_t m_at = 0, m_filled = 0;
-};
-
-// --- random stalls -------------------------------------------------------------------------------
-
-// splitmix64: the same stalls from the same seed everywhere.
-class Stalls {
-  public:
-    Stalls(uint64_t seed, double probability)
-        : m_state(seed), m_limit(static_cast<uint64_t>(probability * 9007199254740992.0)) {}
-    bool operator()() {
-        if (m_limit == 0) return false;
-        uint64_t mixed = (m_state += 0x9E3779B97F4A7C15ULL);
-        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9ULL;
-        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBULL;
-        return ((mixed ^ (mixed >> 31)) >> 11) < m_limit;
-    }
-
-  private:
-    uint64_t m_state, m_limit;
-};
-
-// --- what is counted -----------------------------------------------------------------------------
-
-struct Counts {
-    uint64_t beats = 0, blocked = 0, starved = 0;
-};
-
-void append(std::string& text, const char* name, const std::vector<uint64_t>& values) {
-    text += "\"";
-    text += name;
-    text += "\":[";
-    for (size_t i = 0; i < values.size(); ++i) text += (i ? "," : "") + std::to_string(values[i]);
-    text += "]";
-}
-
-void append(std::string& text, const std::vector<Counts>& counts) {
-    text += "[";
-    for (size_t i = 0; i < counts.size(); ++i) {
-        const Counts& one = counts[i];
-        text += (i ? ",[" : "[") + std::to_string(one.beats) + "," + std::to_string(one.blocked) +
-                "," + std::to_string(one.starved) + "]";
-    }
-    text += "]";
-}
-
-// Told when everything is closed, so that whoever hears it finds complete traces.
-struct BrokenRule {
-    std::string description;
-};
-
-// --- the part ------------------------------------------------------------------------------------
-
 class Simulation {
   public:
     Simulation(VerilatedContext& context, const Options& options)
         : m_options(options),
           m_context(context),
           m_model(&context, ""),
+          m_registers(
+              m_model, [this] { falling(); }, [this] { rising(); },
+              [this](const char* rule) { fail(rule); }),
           m_stall_input(options.seed * 2 + 1, options.stall_input),
           m_stall_output(options.seed * 2 + 2, options.stall_output),
           m_image(options.keep_full ? options.input_words : 0),
@@ -206,7 +55,7 @@ class Simulation {
     int run() {
         open_trace_if(m_options.trace_image < 0);
         reset();
-        m_identity = read_register(REGISTER_IDENTITY);
+        m_identity = m_registers.identity();
         m_begun = std::chrono::steady_clock::now();
         for (;;) {
             if (m_words_left == 0 && (!m_offering || m_filling) && !(m_waiting && due())) {
@@ -224,6 +73,10 @@ class Simulation {
     }
 
   private:
+    static constexpr int RESET_CYCLES = 16;
+    static constexpr uint64_t PERIOD = 10000;  // picoseconds: only traces show it
+    static constexpr uint64_t TRACE_CYCLES_BEHIND = 16;  // a window shows what follows its image
+    static constexpr size_t WINDOWS_KEPT = 1024;  // images whose streams are counted one by one
     static constexpr size_t CHUNKS = sizeof(simulated_part::stream_tvalid) / 4;
 
     uint64_t due() const { return m_images_in - m_last_out.size(); }
@@ -241,7 +94,11 @@ class Simulation {
         } else if (std::memcmp(tag, "CONF", 4) == 0) {
             std::vector<uint32_t> writes(length / 4);
             m_input.payload(writes.data(), writes.size() * 4);
-            configure(writes);
+            m_model.s_axis_0_tvalid = 0;
+            m_model.m_axis_0_tready = 0;
+            const uint64_t begun = m_cycle;
+            m_registers.configure(writes);
+            m_configuration_cycles += m_cycle - begun;
         } else if (std::memcmp(tag, "WAIT", 4) == 0) {
             m_waiting = true;
         } else if (std::memcmp(tag, "ENDS", 4) == 0) {
@@ -276,9 +133,6 @@ class Simulation {
 
     void reset() {
         m_model.ap_rst_n = 0;
-        m_model.s_axilite_bready = 1;
-        m_model.s_axilite_rready = 1;
-        m_model.s_axilite_wstrb = 15;
         for (int i = 0; i < RESET_CYCLES; ++i) {
             falling();
             rising();
@@ -422,66 +276,6 @@ class Simulation {
         counts.starved += ready && !valid;
     }
 
-    // -- configuration ----------------------------------------------------------------------------
-
-    // Address and data go through one register each, so a change of layer, and an address that is
-    // not the one behind the last, is a write of its own.
-    void configure(const std::vector<uint32_t>& triples) {
-        std::vector<std::pair<uint8_t, uint32_t>> writes;
-        for (size_t i = 0; i + 2 < triples.size(); i += 3) {
-            const uint32_t layer = triples[i], address = triples[i + 1];
-            if (!m_configured || layer != m_layer) writes.emplace_back(REGISTER_LAYER, layer);
-            if (!m_configured || address != m_address) writes.emplace_back(REGISTER_ADDRESS, address);
-            writes.emplace_back(REGISTER_DATA, triples[i + 2]);
-            m_configured = true;
-            m_layer = layer;
-            m_address = address + 1;
-        }
-        m_model.s_axis_0_tvalid = 0;
-        m_model.m_axis_0_tready = 0;
-        size_t addresses = 0, data = 0, answers = 0;
-        uint64_t silent = 0;
-        const uint64_t begun = m_cycle;
-        while (answers < writes.size()) {
-            m_model.s_axilite_awvalid = addresses < writes.size();
-            m_model.s_axilite_wvalid = data < writes.size();
-            if (addresses < writes.size()) m_model.s_axilite_awaddr = writes[addresses].first;
-            if (data < writes.size()) m_model.s_axilite_wdata = writes[data].second;
-            falling();
-            const size_t before = addresses + data + answers;
-            addresses += m_model.s_axilite_awvalid && m_model.s_axilite_awready;
-            data += m_model.s_axilite_wvalid && m_model.s_axilite_wready;
-            if (m_model.s_axilite_bvalid) {
-                if (m_model.s_axilite_bresp != 0) fail("s_axilite answered a write with an error");
-                ++answers;
-            }
-            rising();
-            silent = addresses + data + answers == before ? silent + 1 : 0;
-            if (silent > CONFIGURATION_PATIENCE) fail("s_axilite does not take a write");
-        }
-        m_model.s_axilite_awvalid = 0;
-        m_model.s_axilite_wvalid = 0;
-        m_configuration_cycles += m_cycle - begun;
-    }
-
-    uint32_t read_register(uint8_t address) {
-        bool taken = false;
-        m_model.s_axilite_araddr = address;
-        for (uint64_t i = 0; i < CONFIGURATION_PATIENCE; ++i) {
-            m_model.s_axilite_arvalid = !taken;
-            falling();
-            const bool answered = m_model.s_axilite_rvalid;
-            const uint32_t answer = m_model.s_axilite_rdata;
-            taken |= m_model.s_axilite_arvalid && m_model.s_axilite_arready;
-            rising();
-            if (answered) {
-                m_model.s_axilite_arvalid = 0;
-                return answer;
-            }
-        }
-        fail("s_axilite does not answer a read");
-    }
-
     // -- what is told -----------------------------------------------------------------------------
 
     std::string statistics() const {
@@ -565,14 +359,13 @@ class Simulation {
     const Options& m_options;
     VerilatedContext& m_context;
     simulated_part m_model;
+    AxiLite m_registers;
     Input m_input;
     Stalls m_stall_input, m_stall_output;
     std::chrono::steady_clock::time_point m_begun;
 
     uint64_t m_cycle = 0, m_first_cycle = 0, m_configuration_cycles = 0, m_silent = 0;
     uint32_t m_identity = 0;
-    bool m_configured = false;
-    uint32_t m_layer = 0, m_address = 0;
 
     uint64_t m_words_left = 0;  // of the current message of images
     uint64_t m_images_in = 0, m_word_in_image = 0, m_word = 0;
@@ -589,50 +382,3 @@ class Simulation {
     std::vector<std::vector<Counts>> m_windows;    // m_totals at each image's last word
     std::vector<std::vector<uint64_t>> m_image_ends;  // of each observed stream
 };
-
-Options parse(int count, char** arguments) {
-    Options options;
-    for (int i = 1; i < count; ++i) {
-        const std::string name = arguments[i];
-        if (name[0] == '+') continue;  // for $value$plusargs
-        if (name == "--eager" || name == "--keep-full") {
-            (name == "--eager" ? options.eager : options.keep_full) = true;
-            continue;
-        }
-        if (++i == count) break;
-        const char* value = arguments[i];
-        if (name == "--input-words") options.input_words = std::strtoull(value, nullptr, 10);
-        else if (name == "--output-words") options.output_words = std::strtoull(value, nullptr, 10);
-        else if (name == "--streams") options.streams = std::strtoul(value, nullptr, 10);
-        else if (name == "--silent-cycles") options.silent_cycles = std::strtoull(value, nullptr, 10);
-        else if (name == "--seed") options.seed = std::strtoull(value, nullptr, 10);
-        else if (name == "--stall-input") options.stall_input = std::strtod(value, nullptr);
-        else if (name == "--stall-output") options.stall_output = std::strtod(value, nullptr);
-        else if (name == "--observe") {
-            char* rest = nullptr;
-            const unsigned long stream = std::strtoul(value, &rest, 10);
-            options.observed.emplace_back(stream, std::strtoull(rest + 1, nullptr, 10));
-        }
-        else if (name == "--trace") options.trace = value;
-        else if (name == "--trace-image") options.trace_image = std::strtoll(value, nullptr, 10);
-        else {
-            std::fprintf(stderr, "unknown option %s\n", name.c_str());
-            std::exit(2);
-        }
-    }
-    return options;
-}
-
-}  // namespace
-
-int main(int count, char** arguments) {
-    const Options options = parse(count, arguments);
-    VerilatedContext context;
-    context.commandArgs(count, arguments);
-    try {
-        return Simulation(context, options).run();
-    } catch (const BrokenRule& broken) {
-        send("FAIL", broken.description);
-        return 1;
-    }
-}
