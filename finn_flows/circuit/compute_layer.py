@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dse.errors import BuildError
 from finn_flows.circuit.finn_modules import image_padding, window_buffer_depth, window_generator
-from finn_flows.circuit.layer_circuit import LayerCircuit, Source, ordered
+from finn_flows.circuit.layer_circuit import LayerCircuit, Source
 from finn_flows.circuit.library import library_sources
 from finn_flows.circuit.memory_contents import (
     memory_file,
@@ -19,7 +19,8 @@ from finn_flows.circuit.memory_contents import (
     weight_writes,
 )
 from finn_flows.circuit.memory_style import memory_style
-from finn_flows.circuit.render import Stage, render
+from finn_flows.circuit.render import Stage
+from finn_flows.circuit.stage_chain import stage_chain
 from finn_flows.folding import LayerFolding, layer_cycles
 from finn_flows.integer_type import IntegerType
 from finn_flows.network import ComputeLayer, ConvLayer, MaxPoolLayer, Network
@@ -90,26 +91,17 @@ def compute_layer_circuit(
     mvau, memory_files = _mvau(network, position, folding, device, writeable)
     stages.append(mvau)
     sources += library_sources("mvau")
-    module = f"layer_{label}"
-    text = render(
-        "layer.sv.j2",
-        comment=label,
-        module=module,
-        stages=stages,
-        in_width=in_width,
-        out_width=mvau.out_width,
-        configured=True,
-    )
     number = next(n for n, _ in network.numbered() if network.position_of(n) == position)
-    return LayerCircuit(
+    return stage_chain(
         label,
-        module,
-        ordered({**dict(sources), f"{module}.sv": text}.items()),
-        in_width,
-        mvau.out_width,
-        max(layer_cycles(network, number, folding), _elements_in(network, position, folding)),
-        memory_files,
-        number,
+        f"layer_{label}",
+        stages,
+        sources,
+        cycles=max(
+            layer_cycles(network, number, folding), _elements_in(network, position, folding)
+        ),
+        memory_files=memory_files,
+        number=number,
     )
 
 
@@ -267,6 +259,15 @@ def _check(layer: ComputeLayer, label: str, value_type: IntegerType) -> None:
         raise BuildError(
             f"{label} is a depthwise convolution, for which there is no RTL",
             expected="a convolution over all channels",
+        )
+    if isinstance(layer, ConvLayer) and any(
+        padding >= kernel for padding, kernel in zip(layer.padding, layer.kernel, strict=True)
+    ):
+        # Its first window needs no pixel: it would be computed before the weights are written.
+        raise BuildError(
+            f"{label} pads by {layer.padding} for windows of {layer.kernel}, for which there is "
+            "no RTL",
+            expected="less padding than window, so that every window has a pixel",
         )
     if not value_type.is_bipolar and value_type.step != 1:
         raise BuildError(f"{label} reads values of {value_type.name}, for which there is no RTL")

@@ -16,6 +16,7 @@ from finn_flows.circuit.library import library_sources
 from finn_flows.circuit.memory_style import REGISTER_DEPTH, memory_style
 from finn_flows.circuit.pool_layer import pool_layer_circuit
 from finn_flows.circuit.render import Stage, render
+from finn_flows.circuit.stage_chain import stage_chain
 from finn_flows.cut import cut_position
 from finn_flows.folding import check_folding, simd_limit
 from finn_flows.network import MaxPoolLayer
@@ -113,18 +114,13 @@ def fifo_circuit(label: str, width: int, depth: int, device: Device) -> LayerCir
     style = "registers" if depth <= REGISTER_DEPTH else memory_style(depth, width, device)
     values = (("WIDTH", width), ("DEPTH", depth), ("RAM_STYLE", style))
     stage = Stage("fifo", "fifo", width, width, values)
-    module = f"fifo_{width}_{depth}_{style}"
-    text = render(
-        "layer.sv.j2",
+    return stage_chain(
+        FIFO + label,
+        f"fifo_{width}_{depth}_{style}",
+        [stage],
+        library_sources("fifo"),
         comment=f"FIFO of {depth} elements",
-        module=module,
-        stages=[stage],
-        in_width=width,
-        out_width=width,
-        configured=False,
     )
-    sources = {**dict(library_sources("fifo")), f"{module}.sv": text}
-    return LayerCircuit(FIFO + label, module, ordered(sources.items()), width, width)
 
 
 def _layer_circuit(

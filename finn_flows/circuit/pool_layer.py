@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from finn_flows.circuit.finn_modules import window_buffer_depth, window_generator
-from finn_flows.circuit.layer_circuit import LayerCircuit, Source, ordered
+from finn_flows.circuit.layer_circuit import LayerCircuit, Source
 from finn_flows.circuit.library import library_sources
 from finn_flows.circuit.memory_style import memory_style
-from finn_flows.circuit.render import Stage, render
+from finn_flows.circuit.render import Stage
+from finn_flows.circuit.stage_chain import stage_chain
 from finn_flows.network import MaxPoolLayer, Network
 from reports.devices import Device
 
@@ -69,21 +70,4 @@ def pool_layer_circuit(
         )
         rows, columns, _ = network.shapes[position + 1]
         cycles = max(elements, rows * columns * window * channels // pe)
-    module = f"layer_{label}"
-    text = render(
-        "layer.sv.j2",
-        comment=label,
-        module=module,
-        stages=stages,
-        in_width=in_width,
-        out_width=in_width,
-        configured=False,
-    )
-    return LayerCircuit(
-        label,
-        module,
-        ordered({**dict(sources), f"{module}.sv": text}.items()),
-        in_width,
-        in_width,
-        cycles,
-    )
+    return stage_chain(label, f"layer_{label}", stages, sources, cycles=cycles)
