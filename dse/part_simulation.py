@@ -115,12 +115,17 @@ def simulate_part(
     """Simulate the circuit of ``part``, its FIFOs as deep as the search says, and compare.
 
     ``images`` are those of the whole network; what enters a second part is computed from them.
-    The other arguments are those of finn_flows.simulation.simulate. Raises BuildError.
+    The other arguments are those of finn_flows.simulation.simulate. Raises BuildError, and
+    OutputError at once where a trace cannot be written.
     """
     from finn_flows.circuit.part_circuit import part_circuit
     from finn_flows.simulation.fifo_depths import fifo_depths
+    from finn_flows.simulation.part_process import check_writable
     from finn_flows.simulation.simulate import TRACE_DEPTH, simulate
 
+    for file in (trace, vcd):
+        if file is not None:
+            check_writable(file)  # now, not after the minute that the search can take
     network = part.network
     depths = fifo_depths(part.whole, part.folding, part.device)
     circuit = part_circuit(part, depths)

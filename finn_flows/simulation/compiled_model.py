@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -48,6 +48,7 @@ _LANGUAGE = ("-std=c++17", "-pthread")
 
 PROGRAM = "model"
 FACTS = "facts.json"
+_RUNTIME = "runtime.o"
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,17 @@ def compile_model(
         listed, parts, top, trace, VERILATOR_FLAGS, TRACE_FLAGS, list(flags), list(model_flags)
     )
     folder = cache_directory("verilator") / "models" / key[:2] / key
-    if not (folder / FACTS).exists():
-        with FileLock(_lock_file(folder)):
-            if not (folder / FACTS).exists():
-                begun = time.perf_counter()
-                with _published(folder) as work:
+    facts = _facts(folder, PROGRAM)
+    if facts is None:
+        with _locked(folder):
+            facts = _facts(folder, PROGRAM)  # another process may have made it meanwhile
+            if facts is None:
+                with _published(folder, PROGRAM, top=top) as work:
                     _make(tools, listed, top, parts, trace, flags, model_flags, jobs, work)
-                    seconds = time.perf_counter() - begun
-                    (work / FACTS).write_text(json.dumps({"top": top, "compile_seconds": seconds}))
-                return CompiledModel(folder / PROGRAM, seconds, False)
-    facts = json.loads((folder / FACTS).read_text())
+                facts = _facts(folder, PROGRAM)
+                if facts is None:
+                    raise SimulationError("a program was damaged while it was stored", where=folder)
+                return CompiledModel(folder / PROGRAM, facts["compile_seconds"], False)
     return CompiledModel(folder / PROGRAM, facts["compile_seconds"], True)
 
 
@@ -187,14 +189,14 @@ def _runtime_object(tools: _Toolchain, source: Path, trace: Trace | None) -> Pat
     flags = [*_LANGUAGE, *RUNTIME_FLAGS, *_defines(trace)]
     key = tools.key(source.name, flags)
     folder = cache_directory("verilator") / "runtime" / f"{source.stem}-{key[:32]}"
-    result = folder / "runtime.o"
-    if not result.exists():
-        with FileLock(_lock_file(folder)):
-            if not result.exists():
-                with _published(folder) as work:
+    result = folder / _RUNTIME
+    if _facts(folder, _RUNTIME) is None:
+        with _locked(folder):
+            if _facts(folder, _RUNTIME) is None:
+                with _published(folder, _RUNTIME) as work:
                     compile_cpp(
                         tools.compiler,
-                        [*flags, *_includes(tools), "-c", str(source), "-o", "runtime.o"],
+                        [*flags, *_includes(tools), "-c", str(source), "-o", _RUNTIME],
                         what=f"the C++ compiler, on Verilator's {source.name}",
                         directory=work,
                         limits=tools.limits,
@@ -220,25 +222,59 @@ def _defines(trace: Trace | None) -> list[str]:
     ]
 
 
-def _lock_file(folder: Path) -> Path:
-    """Beside ``folder``, whose parent is made."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder.with_name(f"{folder.name}.lock")
+def _facts(folder: Path, made: str) -> dict[str, Any] | None:
+    """What is known of the file ``made`` in ``folder``; None unless it is as it was published."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
+        intact = facts["sha256"] == _sha256(folder / made) and facts["compile_seconds"] >= 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return facts if intact else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def _published(folder: Path) -> Iterator[Path]:
-    """A new folder to work in, which becomes ``folder`` at the end: whole or not at all."""
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+def _locked(folder: Path) -> Iterator[None]:
+    """Held by the one process that makes ``folder``, whose parent is made."""
+    lock = folder.with_name(f"{folder.name}.lock")
+    with ExitStack() as held:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(lock))
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield
+
+
+@contextmanager
+def _published(folder: Path, made: str, **facts: object) -> Iterator[Path]:
+    """A new folder to work in, which becomes ``folder`` at the end: whole or not at all.
+
+    ``made``: the file that must be in it then; ``facts`` are kept with it. Under :func:`_locked`:
+    what an earlier process left in the making, when it was killed, is removed.
+    """
+    work = folder.with_name(f".making-{folder.name}")
+    begun = time.perf_counter()
     try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
         yield work
-        if folder.exists():  # left by somebody who was stopped while it was being deleted
+        kept = {"sha256": _sha256(work / made), "compile_seconds": time.perf_counter() - begun}
+        (work / FACTS).write_text(json.dumps({**facts, **kept}))
+        if folder.exists():  # damaged, or left by somebody who was stopped while deleting it
             shutil.rmtree(folder)
-        work.chmod(0o755)
         work.replace(folder)
     except OSError as error:
-        raise SimulationError(
-            f"the cache cannot be written: {error.strerror or error}", where=folder.parent
-        ) from error
+        raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> SimulationError:
+    return SimulationError(
+        f"the cache cannot be written: {error.strerror or error}", where=folder.parent
+    )

@@ -105,7 +105,7 @@ class PartProcess:
         if keep_full:
             arguments.append("--keep-full")
         if trace is not None:
-            _check_writable(trace)
+            check_writable(trace)
             arguments += ["--trace", trace.absolute()]
         if trace_image is not None:
             arguments += ["--trace-image", trace_image]
@@ -285,7 +285,7 @@ def silent_cycles(circuit: Circuit) -> int:
     return _PATIENCE_CYCLES + max((layer.cycles or 0 for layer in circuit.layers), default=0)
 
 
-def _check_writable(file: Path) -> None:
+def check_writable(file: Path) -> None:
     """Make the folder of ``file``, and the file. OutputError where the system refuses."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

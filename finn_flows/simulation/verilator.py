@@ -163,7 +163,12 @@ def compile_cpp(
 ) -> None:
     """Run the compiler in ``directory``. Raises SimulationError with its first error."""
     code, output = run_tool(
-        [compiler.program, *arguments], what=what, directory=directory, limits=limits
+        [compiler.program, *arguments],
+        what=what,
+        directory=directory,
+        limits=limits,
+        # A compiler that is ended leaves its temporary files: where they are removed with the rest.
+        environment={"TMPDIR": str(directory)},
     )
     if code != 0:
         raise SimulationError(f"{what}: {_first_error(output, 'error:', code)}")

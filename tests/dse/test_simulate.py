@@ -150,7 +150,7 @@ def test_mistakes_are_one_line(small: list[str], tmp_path: Path) -> None:
         (("--pool", "after"), "there is no cut"),
         (("--seed", "1"), "give --stalls, too"),
         (("--stalls", "1"), "0<=x<1"),
-        (("--frames", "0"), "x>=1"),
+        (("--frames", "0"), "1<=x<="),
         (("--vcd", "x.vcd"), "give --vcd-around, too"),
         (("--trace-depth", "2"), "give --trace or --vcd-around, too"),
         (("--vcd-around", "5"), "frames are 0 to 4"),
@@ -169,3 +169,24 @@ def test_without_a_compiler_one_line_says_so(
     line = error_line(invoke("simulate", *small))
     assert "no C++ compiler was found" in line
     assert "no-such-compiler" in line
+
+
+def test_waves_that_cannot_be_written_are_refused_at_once(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(*_: object) -> None:
+        raise AssertionError("searched for FIFO depths first")
+
+    monkeypatch.setattr("finn_flows.simulation.fifo_depths.fifo_depths", search)
+    (tmp_path / "file").write_text("")
+    for option in ("--trace", "--vcd"):
+        more = ("--vcd-around", "0") if option == "--vcd" else ()
+        result = invoke("simulate", *small, *more, option, str(tmp_path / "file" / "waves"))
+        assert result.returncode == 2
+        assert "cannot write" in error_line(result)
+
+
+def test_more_frames_than_memory_holds_are_refused(small: list[str]) -> None:
+    result = invoke("simulate", *small, "--frames", "99999999999")
+    assert result.returncode == 2
+    assert "--frames" in error_line(result)

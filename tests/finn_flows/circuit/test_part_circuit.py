@@ -99,6 +99,17 @@ def test_a_depthwise_layer_is_refused_by_name() -> None:
         part_circuit(Part(network, PartName.WHOLE, None, folding, DEVICE, 100.0))
 
 
+@pytest.mark.parametrize("padding", [(3, 0), (0, 3), (4, 5)])
+def test_a_window_without_a_pixel_is_refused_by_name(padding: tuple[int, int]) -> None:
+    """Its result would leave before the thresholds are written."""
+    network = random_network(1, layers=("conv4", "dense5"), kernel=(3, 3), padding=padding)
+    folding = Folding("least", (LayerFolding(1, 1),) * 2)
+    with pytest.raises(BuildError, match="conv0 pads by"):
+        part_circuit(Part(network, PartName.WHOLE, None, folding, DEVICE, 100.0))
+    network = random_network(1, layers=("conv4", "dense5"), kernel=(3, 3), padding=(2, 2))
+    part_circuit(Part(network, PartName.WHOLE, None, folding, DEVICE, 100.0))
+
+
 def test_what_cannot_be_built_is_refused_with_its_name(digits: Network) -> None:
     folding = published_folding(digits)
     wrong = Folding("wrong", (LayerFolding(2, 8), *folding.layers[1:]))

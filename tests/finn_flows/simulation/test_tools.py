@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -19,9 +20,16 @@ from dse.errors import BuildError
 from finn_flows.cache_directory import CACHE_VARIABLE, cache_directory
 from finn_flows.simulation import verilator
 from finn_flows.simulation.compiled_model import compile_model
+from finn_flows.simulation.part_process import PartProcess
 from finn_flows.simulation.simulate import compile_circuit, simulate
 from finn_flows.simulation.tool_process import Limits, run_tool
-from finn_flows.simulation.verilator import SimulationError, find_compiler, find_verilator
+from finn_flows.simulation.verilator import (
+    Compiler,
+    SimulationError,
+    compile_cpp,
+    find_compiler,
+    find_verilator,
+)
 from tests.finn_flows.simulation.small_part import small_images, small_part, small_results
 
 pytestmark = pytest.mark.usefixtures("in_simulation_cache")
@@ -178,6 +186,52 @@ def test_a_model_is_compiled_once_and_published_whole(empty_cache: Path) -> None
     assert compile_circuit(small_part()).cached
 
 
+@pytest.mark.parametrize("damage", ["cut short", "another byte", "no facts", "facts of nonsense"])
+def test_a_damaged_model_is_compiled_again(empty_cache: Path, damage: str) -> None:
+    made = compile_circuit(small_part()).program
+    facts, content = made.with_name("facts.json"), bytearray(made.read_bytes())
+    if damage == "cut short":
+        made.write_bytes(content[: len(content) // 2])
+    elif damage == "another byte":
+        content[len(content) // 2] ^= 1
+        made.write_bytes(content)
+    elif damage == "no facts":
+        facts.write_text("{")
+    else:
+        facts.write_text('{"sha256": 3}')
+    found = compile_circuit(small_part())
+    assert not found.cached
+    result = simulate(small_part(), small_images(2))
+    np.testing.assert_array_equal(result.words, small_results(small_images(2)))
+    assert compile_circuit(small_part()).cached
+
+
+def test_a_damaged_runtime_is_compiled_again(empty_cache: Path) -> None:
+    damaged = next(empty_cache.rglob("runtime.o"))
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    assert not compile_circuit(small_part()).cached
+
+
+def test_what_a_killed_compiler_left_is_removed(empty_cache: Path) -> None:
+    program = compile_circuit(small_part()).program
+    left = program.parent.with_name(f".making-{program.parent.name}") / "scratch"
+    left.mkdir(parents=True)
+    (left / "often.cpp").write_text("half")
+    shutil.rmtree(program.parent)
+    assert not compile_circuit(small_part()).cached
+    assert not list(empty_cache.rglob(".making-*"))
+
+
+def test_temporary_files_of_a_compiler_lie_with_its_work(tmp_path: Path) -> None:
+    compiler = tmp_path / "compiler"
+    compiler.write_text('#!/bin/sh\ntouch "$TMPDIR/cc-left.s"\n')
+    compiler.chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir()
+    compile_cpp(Compiler(str(compiler), "a fake"), (), what="it", directory=work, limits=Limits())
+    assert [path.name for path in work.iterdir()] == ["cc-left.s"]
+
+
 def test_a_cache_that_cannot_be_written_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -212,11 +266,9 @@ def test_a_simulation_does_not_outlive_a_caller_that_is_killed(simulation_cache:
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_a_damaged_program_is_an_error() -> None:
-    program = compile_circuit(small_part()).program
+def test_a_program_that_does_not_start_is_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "model"
     program.write_bytes(b"\x7fELF nonsense")
+    program.chmod(0o755)
     with pytest.raises(SimulationError, match="cannot be started"):
-        simulate(small_part(), small_images(1))
-    program.parent.joinpath("facts.json").unlink()
-    images = small_images(1)
-    assert (simulate(small_part(), images).words == small_results(images)).all()
+        PartProcess(program, small_part())
