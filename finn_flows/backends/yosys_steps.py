@@ -64,7 +64,8 @@ def shared_steps(points: Sequence[Part], *, writeable: bool, limits: Limits) -> 
     longest_first = sorted(layers.items(), key=lambda item: -item[1].multipliers)
     return steps + [
         SharedStep(
-            f"layer {need.layer.label}",
+            # Every cut has an unpacker and a packer of its own: their modules tell them apart.
+            f"layer {need.layer.label}" if need.layer.cycles is not None else need.layer.module,
             key,
             synthesise_layer,
             (need.layer, need.device, limits),
