@@ -50,6 +50,11 @@ def random_folding(seed: int, network: Network) -> Folding:
     return Folding(f"random-{seed}", layers)
 
 
+def kind_seed(precision: str, window: int) -> int:
+    """The seed of ``random_part`` for one kind of layer, another for each."""
+    return 1000 * list(PRECISIONS).index(precision) + window
+
+
 def random_part(seed: int, precision: str, window: int) -> Part:
     """A network of two convolutions, a pool where the image is large enough, two dense layers.
 

@@ -21,7 +21,7 @@ from finn_flows.simulation.simulate import simulate
 from finn_flows.simulation.simulation_result import SimulationResult
 from finn_flows.weights import load_weights
 from reports.sweep_record import PartName
-from tests.random_circuits import DEVICE, PRECISIONS, WINDOWS, random_part
+from tests.random_circuits import DEVICE, PRECISIONS, WINDOWS, kind_seed, random_part
 from tests.random_networks import random_input
 
 IMAGES = 8
@@ -102,7 +102,7 @@ def _kinds() -> list[object]:
 
 @pytest.mark.parametrize(("precision", "window"), _kinds())
 def test_all_kinds_of_layer(precision: str, window: int) -> None:
-    seed = 1000 * list(PRECISIONS).index(precision) + window
+    seed = kind_seed(precision, window)
     part = random_part(seed, precision, window)
     images = random_input(seed, part.whole, IMAGES)
     _simulated(part, images, None)
