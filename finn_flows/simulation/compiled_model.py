@@ -263,6 +263,8 @@ def _published(folder: Path, made: str, **facts: object) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         yield work
+        if not (work / made).is_file():
+            raise SimulationError(f"the C++ compiler says that all is well, but left no {made}")
         kept = {"sha256": _sha256(work / made), "compile_seconds": time.perf_counter() - begun}
         (work / FACTS).write_text(json.dumps({**facts, **kept}))
         if folder.exists():  # damaged, or left by somebody who was stopped while deleting it

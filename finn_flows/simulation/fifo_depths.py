@@ -124,12 +124,20 @@ def search_fifo_depths(circuit: Circuit, bits: tuple[int, ...], *, jobs: int = 1
     file = cache_directory("fifo-depths") / f"{key}.json"
     with FileLock(file.with_suffix(".lock")):
         try:
-            return FifoDepths(**json.loads(file.read_text()))
-        except (OSError, ValueError, TypeError):
+            entry = json.loads(file.read_text())
+            if entry["sha256"] == _content_sha256(entry["content"]):
+                return FifoDepths(**entry["content"])
+        except (OSError, ValueError, TypeError, KeyError):
             pass  # not there, or of no use
         found = FifoSearch(circuit, bits, jobs).run()
-        atomic_write(file, json.dumps(asdict(found), indent=1) + "\n")
+        content = asdict(found)
+        entry = {"content": content, "sha256": _content_sha256(content)}
+        atomic_write(file, json.dumps(entry, indent=1) + "\n")
     return found
+
+
+def _content_sha256(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass

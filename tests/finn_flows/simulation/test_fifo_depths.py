@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from finn_flows.backends.interface import Part
+from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.circuit.layer_circuit import Circuit
 from finn_flows.circuit.part_circuit import part_circuit
 from finn_flows.cut import Cut, CutTensor
@@ -125,6 +128,25 @@ def test_a_search_is_made_once(
     other = replace(search.circuit, sources=(*search.circuit.sources, ("new.sv", "")))
     with pytest.raises(AssertionError, match="searched again"):
         search_fifo_depths(other, search.bits)
+
+
+@pytest.mark.parametrize(
+    "damage", [('"conv1": ', '"conv1": 1'), ('"alone": {', '"alone": {"a": 3, ')]
+)
+def test_a_damaged_result_is_searched_again(
+    search: FifoSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: tuple[str, str]
+) -> None:
+    """Also one that is well-formed."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    good = FifoDepths({"conv1": 4}, {"whole": 9}, {"whole": 9}, {}, 1)
+    monkeypatch.setattr(module, "FifoSearch", lambda *_: SimpleNamespace(run=lambda: good))
+    assert search_fifo_depths(search.circuit, search.bits) == good
+    (file,) = (tmp_path / "fifo-depths").glob("*.json")
+    text = file.read_text()
+    assert damage[0] in text
+    file.write_text(text.replace(*damage))
+    assert search_fifo_depths(search.circuit, search.bits) == good
+    assert file.read_text() == text
 
 
 def test_boundaries_hold_all_bits(network: Network) -> None:

@@ -222,6 +222,16 @@ def test_what_a_killed_compiler_left_is_removed(empty_cache: Path) -> None:
     assert not list(empty_cache.rglob(".making-*"))
 
 
+def test_a_compiler_that_makes_nothing_is_one_line(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shutil.which("true")
+    assert program is not None
+    monkeypatch.setenv("CXX", program)
+    with pytest.raises(SimulationError, match=r"compiler .* left no runtime\.o"):
+        compile_circuit(small_part())
+
+
 def test_temporary_files_of_a_compiler_lie_with_its_work(tmp_path: Path) -> None:
     compiler = tmp_path / "compiler"
     compiler.write_text('#!/bin/sh\ntouch "$TMPDIR/cc-left.s"\n')
