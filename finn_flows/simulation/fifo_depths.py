@@ -31,6 +31,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from dse.atomic_write import atomic_write
+from dse.errors import StoreError
 from finn_flows.cache_directory import cache_directory
 from finn_flows.simulation.compiled_model import compile_model, harness_sources
 from finn_flows.simulation.part_process import PartProcess
@@ -122,18 +124,35 @@ def search_fifo_depths(circuit: Circuit, bits: tuple[int, ...], *, jobs: int = 1
     facts = [circuit.sha256, str(bits), str(harness_sources()), *program]
     key = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     file = cache_directory("fifo-depths") / f"{key}.json"
-    with FileLock(file.with_suffix(".lock")):
+    found = _kept(file)
+    if found is not None:
+        return found
+    with ExitStack() as held:
         try:
-            entry = json.loads(file.read_text())
-            if entry["sha256"] == _content_sha256(entry["content"]):
-                return FifoDepths(**entry["content"])
-        except (OSError, ValueError, TypeError, KeyError):
-            pass  # not there, or of no use
-        found = FifoSearch(circuit, bits, jobs).run()
-        content = asdict(found)
-        entry = {"content": content, "sha256": _content_sha256(content)}
-        atomic_write(file, json.dumps(entry, indent=1) + "\n")
+            held.enter_context(FileLock(file.with_suffix(".lock")))
+        except OSError as error:
+            raise StoreError(
+                f"the cache of FIFO depths cannot be written: {error.strerror or error}",
+                where=file.parent,
+            ) from error
+        found = _kept(file)  # another process may have searched meanwhile
+        if found is None:
+            found = FifoSearch(circuit, bits, jobs).run()
+            content = asdict(found)
+            entry = {"content": content, "sha256": _content_sha256(content)}
+            atomic_write(file, json.dumps(entry, indent=1) + "\n")
     return found
+
+
+def _kept(file: Path) -> FifoDepths | None:
+    """What an earlier search wrote; None if it is not there, or not as it was written."""
+    try:
+        entry = json.loads(file.read_text())
+        if entry["sha256"] == _content_sha256(entry["content"]):
+            return FifoDepths(**entry["content"])
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return None
 
 
 def _content_sha256(content: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dse.errors import StoreError
 from finn_flows.backends.interface import Part
 from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.circuit.layer_circuit import Circuit
@@ -147,6 +150,25 @@ def test_a_damaged_result_is_searched_again(
     file.write_text(text.replace(*damage))
     assert search_fifo_depths(search.circuit, search.bits) == good
     assert file.read_text() == text
+
+
+def test_a_result_is_used_where_the_cache_cannot_be_written(
+    search: FifoSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    good = FifoDepths({"conv1": 4}, {"whole": 9}, {"whole": 9}, {}, 1)
+    monkeypatch.setattr(module, "FifoSearch", lambda *_: SimpleNamespace(run=lambda: good))
+    search_fifo_depths(search.circuit, search.bits)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(module, "FileLock", refuse)
+    assert search_fifo_depths(search.circuit, search.bits) == good
+    (file,) = (tmp_path / "fifo-depths").glob("*.json")
+    file.unlink()
+    with pytest.raises(StoreError, match="cannot be written: Read-only file system"):
+        search_fifo_depths(search.circuit, search.bits)
 
 
 def test_boundaries_hold_all_bits(network: Network) -> None:
