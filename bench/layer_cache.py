@@ -18,8 +18,9 @@ from finn_flows.cut import Cut
 from finn_flows.folding import published_folding
 from finn_flows.simulation.fifo_depths import fifo_depths
 from finn_flows.synthesis.cache import cached_synthesis
-from finn_flows.synthesis.design import Design, Limits
+from finn_flows.synthesis.design import Design
 from finn_flows.synthesis.recipe import synthesise
+from finn_flows.tool_process import Limits
 from finn_flows.weights import load_weights
 from reports.sweep_record import PartName
 

@@ -19,7 +19,7 @@ from finn_flows.circuit.layer_circuit import Circuit, LayerCircuit
 from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.hardware_network import WIRE
 from finn_flows.network import Network
-from finn_flows.synthesis.design import Limits
+from finn_flows.tool_process import Limits
 from reports.sweep_record import LayerRecord, PartName, SweepRecord
 from reports.utilization import Source, total
 

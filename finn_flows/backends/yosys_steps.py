@@ -13,7 +13,8 @@ from finn_flows.circuit.part_circuit import FIFO, part_circuit
 from finn_flows.folding import Folding
 from finn_flows.network import Network
 from finn_flows.simulation.fifo_depths import FifoDepths
-from finn_flows.synthesis.design import Limits, Synthesis
+from finn_flows.synthesis.design import Synthesis
+from finn_flows.tool_process import Limits
 from reports.devices import device_of
 from reports.utilization import Utilization
 

@@ -21,7 +21,6 @@ from typing import Any
 from filelock import FileLock
 
 from finn_flows.cache_directory import cache_directory
-from finn_flows.simulation.tool_process import Limits
 from finn_flows.simulation.verilator import (
     TRACE_FLAGS,
     VERILATOR_FLAGS,
@@ -34,6 +33,7 @@ from finn_flows.simulation.verilator import (
     find_verilator,
     translate,
 )
+from finn_flows.tool_process import Limits
 
 Source = tuple[str, str]
 

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from dse.errors import BuildError
-from finn_flows.simulation.tool_process import Limits, run_tool
+from finn_flows.tool_process import Limits, Outcome, run_tool
 
 Trace = Literal["fst", "vcd"]
 
@@ -137,7 +137,7 @@ def translate(
     tracing = () if trace is None else (f"--trace-{trace}", *TRACE_FLAGS)
     names = [str(source) for source in sources]
     command = [str(verilator.program), *VERILATOR_FLAGS, *tracing, *flags]
-    code, output = run_tool(
+    code, output = _run(
         [*command, "--top-module", top, "--Mdir", str(directory), *names],
         what="Verilator",
         directory=directory,
@@ -162,7 +162,7 @@ def compile_cpp(
     limits: Limits,
 ) -> None:
     """Run the compiler in ``directory``. Raises SimulationError with its first error."""
-    code, output = run_tool(
+    code, output = _run(
         [compiler.program, *arguments],
         what=what,
         directory=directory,
@@ -172,6 +172,31 @@ def compile_cpp(
     )
     if code != 0:
         raise SimulationError(f"{what}: {_first_error(output, 'error:', code)}")
+
+
+def _run(
+    command: Sequence[str],
+    *,
+    what: str,
+    directory: Path,
+    limits: Limits,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Exit code and output of a tool. SimulationError if it does not start or reaches a limit."""
+    try:
+        run = run_tool(command, directory=directory, limits=limits, environment=environment)
+    except OSError as error:
+        raise SimulationError(f"{what} cannot be started: {error.strerror or error}") from error
+    if run.outcome is Outcome.OUT_OF_TIME:
+        raise SimulationError(
+            f"{what} was still running after {limits.seconds:g} s and was stopped"
+        )
+    if run.outcome is Outcome.OUT_OF_MEMORY:
+        raise SimulationError(
+            f"{what} took more than {limits.memory_bytes / 2**20:.0f} MiB of memory and was stopped"
+        )
+    assert run.output is not None
+    return run.exit_code, run.output
 
 
 def _first_error(output: str, mark: str, code: int) -> str:

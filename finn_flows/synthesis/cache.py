@@ -27,11 +27,12 @@ from filelock import FileLock
 from dse.errors import StoreError
 from finn_flows.cache_directory import cache_directory
 from finn_flows.synthesis.cell_counts import count_cells
-from finn_flows.synthesis.design import Design, Limits, Synthesis
+from finn_flows.synthesis.design import Design, Synthesis
 from finn_flows.synthesis.device_family import device_family
 from finn_flows.synthesis.errors import SynthesisError
 from finn_flows.synthesis.logic_depth import LogicDepth
 from finn_flows.synthesis.recipe import LOG, NETLIST, recipe, synthesise, yosys_version
+from finn_flows.tool_process import Limits
 
 #: Changes with every change of ours (not of the recipe) that can change what an entry says.
 FLOW_VERSION = "1"

@@ -1,4 +1,4 @@
-"""What is to be synthesised, within which limits, and what comes out."""
+"""What is to be synthesised, and what comes out."""
 
 from __future__ import annotations
 
@@ -39,27 +39,19 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long (wall time) and how large (resident memory, all processes) Yosys may become."""
-
-    seconds: float = 900.0
-    memory_bytes: int = 2 * 1024**3
-
-
-@dataclass(frozen=True)
 class Synthesis:
     """What Yosys made of a design.
 
     ``cells``: how many of each kind the flat netlist holds, by the name of the kind, sorted.
-    ``seconds`` (wall time) and ``peak_memory_bytes`` (resident, all processes, sampled) are those
-    of the run that made it, which may have been long ago. ``netlist`` is Verilog of the cells of
-    Xilinx' libraries guide (UG953); ``log`` is all that Yosys wrote.
+    ``seconds`` and ``peak_memory_bytes`` are those of the run that made it (a ToolRun of
+    finn_flows/tool_process.py), which may have been long ago. ``netlist`` is Verilog of the cells
+    of Xilinx' libraries guide (UG953); ``log`` is all that Yosys wrote.
     """
 
     cells: dict[str, int]
     utilization: Utilization
     logic_depth: LogicDepth
     seconds: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
     netlist: Path
     log: Path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from finn_flows.synthesis import yosys_process
 from finn_flows.synthesis.cell_counts import count_cells
-from finn_flows.synthesis.design import Design, Limits, Synthesis
+from finn_flows.synthesis.design import Design, Synthesis
 from finn_flows.synthesis.device_family import device_family
 from finn_flows.synthesis.errors import (
     NetlistError,
@@ -21,10 +21,10 @@ from finn_flows.synthesis.errors import (
     SynthesisOutOfMemory,
     SynthesisTimeout,
 )
-from finn_flows.synthesis.limited_process import Ended, Limit, run_limited
 from finn_flows.synthesis.logic_depth import logic_depth
 from finn_flows.synthesis.netlist import Netlist, read_netlist
 from finn_flows.synthesis.yosys_process import IF_ANY
+from finn_flows.tool_process import Limits, Outcome, ToolRun, run_tool
 
 NETLIST = "netlist.v"
 LOG = "synthesis.log"
@@ -87,8 +87,8 @@ def synthesise(design: Design, limits: Limits, directory: Path) -> Synthesis:
     try:
         for name, text in (*design.sources, *design.memory_files, (_SCRIPT, commands)):
             (work / name).write_text(text)
-        ended = _run_yosys(work, directory / LOG, limits)
-        netlist = _netlist(design, limits, ended, work, directory / LOG)
+        run = _run_yosys(work, directory / LOG, limits)
+        netlist = _netlist(design, limits, run, work, directory / LOG)
         (work / NETLIST).replace(directory / NETLIST)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -102,41 +102,40 @@ def synthesise(design: Design, limits: Limits, directory: Path) -> Synthesis:
         cells,
         utilization,
         depth,
-        ended.seconds,
-        ended.peak_memory_bytes,
+        run.seconds,
+        run.peak_memory_bytes,
         directory / NETLIST,
         directory / LOG,
     )
 
 
-def _run_yosys(work: Path, log: Path, limits: Limits) -> Ended:
+def _run_yosys(work: Path, log: Path, limits: Limits) -> ToolRun:
     # Temporary files of Yosys in the working folder: they are removed with it, and its name, which
     # may hold a blank, stays out of the commands that Yosys gives itself. One thread: the
     # caller decides how many designs stand side by side.
-    environment = os.environ | {"TMPDIR": ".", "YOSYS_MAX_THREADS": "1"}
-    return run_limited(
-        lambda alive: [sys.executable, "-P", yosys_process.__file__, _SCRIPT, str(alive)],
-        folder=work,
+    return run_tool(
+        [sys.executable, "-P", yosys_process.__file__, _SCRIPT],
+        directory=work,
+        limits=limits,
         log=log,
-        environment=environment,
-        seconds=limits.seconds,
-        memory_bytes=limits.memory_bytes,
+        environment={"TMPDIR": ".", "YOSYS_MAX_THREADS": "1"},
     )
 
 
-def _netlist(design: Design, limits: Limits, ended: Ended, work: Path, log: Path) -> Netlist:
+def _netlist(design: Design, limits: Limits, run: ToolRun, work: Path, log: Path) -> Netlist:
     """The netlist that Yosys left, or the error that says why there is none."""
     what = f"synthesis of {design.top}"
-    if ended.reached is Limit.TIME:
+    if run.outcome is Outcome.OUT_OF_TIME:
         raise SynthesisTimeout(
-            f"{what} was ended after {ended.seconds:.0f} s", expected=f"{limits.seconds:g} s"
+            f"{what} was ended after {run.seconds:.0f} s", expected=f"{limits.seconds:g} s"
         )
-    if ended.reached is Limit.MEMORY:
+    if run.outcome is Outcome.OUT_OF_MEMORY:
+        assert run.peak_memory_bytes is not None
         raise SynthesisOutOfMemory(
-            f"{what} was ended at {ended.peak_memory_bytes / 2**20:.0f} MiB of memory",
+            f"{what} was ended at {run.peak_memory_bytes / 2**20:.0f} MiB of memory",
             expected=f"at most {limits.memory_bytes / 2**20:.0f} MiB",
         )
-    if ended.exit_code == 0:
+    if run.exit_code == 0:
         try:
             if not _ends_with_module(work / NETLIST):
                 raise ValueError("no end of the module")
@@ -147,13 +146,13 @@ def _netlist(design: Design, limits: Limits, ended: Ended, work: Path, log: Path
             raise SynthesisError(f"{what} left a damaged netlist", where=log) from error
     _refuse_full_disk(work)
     said = log.read_text(errors="replace").splitlines()
-    if ended.exit_code < 0:
-        name = signal.Signals(-ended.exit_code).name
+    if run.outcome is Outcome.KILLED:
+        name = signal.Signals(-run.exit_code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         raise SynthesisCrash(f"{what} was killed by {name}{hint}: {_end_of(said)}", where=log)
     if any("std::bad_alloc" in line for line in said):
         raise SynthesisOutOfMemory(f"{what} found no more memory: {_end_of(said)}", where=log)
-    first = next((line for line in said if "ERROR:" in line), f"exit code {ended.exit_code}")
+    first = next((line for line in said if "ERROR:" in line), f"exit code {run.exit_code}")
     kind = SourceError if _still_reading(said) else SynthesisError
     raise kind(f"{what} failed: {first}: {_end_of(said)}", where=log)
 

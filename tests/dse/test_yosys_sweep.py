@@ -19,7 +19,7 @@ from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.cut import Cut
 from finn_flows.folding import Folding, LayerFolding
 from finn_flows.network import Network
-from finn_flows.synthesis.design import Limits
+from finn_flows.tool_process import Limits
 from reports.sweep_record import PartName
 from tests.random_circuits import DEVICE
 from tests.random_networks import random_network

@@ -10,7 +10,8 @@ from finn_flows.backends.interface import Part
 from finn_flows.backends.yosys_steps import measure_fifos, synthesise_layer
 from finn_flows.circuit.part_circuit import part_circuit
 from finn_flows.folding import published_folding
-from finn_flows.synthesis.design import Limits, Synthesis
+from finn_flows.synthesis.design import Synthesis
+from finn_flows.tool_process import Limits
 from finn_flows.weights import load_weights
 from reports.devices import device_of
 from reports.published import published_points

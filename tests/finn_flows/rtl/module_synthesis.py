@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from finn_flows.circuit.library import library_sources
-from finn_flows.synthesis.design import Design, Limits, Synthesis
+from finn_flows.synthesis.design import Design, Synthesis
 from finn_flows.synthesis.recipe import synthesise
+from finn_flows.tool_process import Limits
 
 DEVICE = "xc7z020clg400-1"
 

@@ -16,13 +16,11 @@ import numpy as np
 import psutil
 import pytest
 
-from dse.errors import BuildError
 from finn_flows.cache_directory import CACHE_VARIABLE, cache_directory
 from finn_flows.simulation import verilator
 from finn_flows.simulation.compiled_model import compile_model
 from finn_flows.simulation.part_process import PartProcess
 from finn_flows.simulation.simulate import compile_circuit, simulate
-from finn_flows.simulation.tool_process import Limits, run_tool
 from finn_flows.simulation.verilator import (
     Compiler,
     SimulationError,
@@ -30,6 +28,8 @@ from finn_flows.simulation.verilator import (
     find_compiler,
     find_verilator,
 )
+from finn_flows.tool_process import Limits
+from tests.finn_flows.process_watch import assert_none_is_left, signal_sent, wait_for
 from tests.finn_flows.simulation.small_part import small_images, small_part, small_results
 
 pytestmark = pytest.mark.usefixtures("in_simulation_cache")
@@ -57,62 +57,78 @@ def gone(mark: str, seconds: float = 5.0) -> bool:
     return True
 
 
-def test_a_tool_gives_its_code_and_output(tmp_path: Path) -> None:
-    code, output = run_tool(
-        ["sh", "-c", "pwd; echo oops >&2; exit 3"], what="sh", directory=tmp_path, limits=Limits()
-    )
-    assert (code, output.splitlines()) == (3, [str(tmp_path), "oops"])
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A folder with endless.cpp, which the compiler proper never comes to the end of."""
+    os.mkfifo(tmp_path / "endless.h")
+    (tmp_path / "endless.cpp").write_text('#include "endless.h"\n')
+    return tmp_path
 
 
-def test_a_tool_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    mark = f"31{os.getpid()}"
-    with pytest.raises(BuildError, match=r"a nap was still running after 0\.3 s and was stopped"):
-        run_tool(
-            ["sh", "-c", f"sleep {mark} & sleep {mark}"],
-            what="a nap",
-            directory=tmp_path,
-            limits=Limits(seconds=0.3),
+def test_a_compiler_that_takes_too_long_is_one_line(endless: Path) -> None:
+    with pytest.raises(
+        SimulationError, match=r"the compiler was still running after 0\.5 s and was stopped"
+    ):
+        compile_cpp(
+            find_compiler(),
+            ["-c", "endless.cpp"],
+            what="the compiler",
+            directory=endless,
+            limits=Limits(seconds=0.5),
         )
-    assert gone(mark)
+    assert_none_is_left(endless)
 
 
-def test_what_a_tool_leaves_running_is_ended(tmp_path: Path) -> None:
-    mark = f"32{os.getpid()}"
-    run_tool(
-        ["sh", "-c", f"sleep {mark} >/dev/null 2>&1 &"],
-        what="sh",
-        directory=tmp_path,
-        limits=Limits(),
-    )
-    assert gone(mark)
+def test_a_compiler_that_takes_too_much_memory_is_one_line(endless: Path) -> None:
+    with pytest.raises(SimulationError, match=r"the compiler took more than 4 MiB of memory"):
+        compile_cpp(
+            find_compiler(),
+            ["-c", "endless.cpp"],
+            what="the compiler",
+            directory=endless,
+            limits=Limits(memory_bytes=4 * 2**20),
+        )
+    assert_none_is_left(endless)
 
 
-def test_a_tool_does_not_outlive_a_caller_that_is_killed(tmp_path: Path) -> None:
-    mark = f"33{os.getpid()}"
+def test_a_compiler_that_is_killed_says_so(endless: Path) -> None:
+    with (
+        signal_sent(signal.SIGKILL, "cc1plus", endless),
+        pytest.raises(SimulationError, match=r"the compiler: .*[Kk]illed.*cc1plus"),
+    ):
+        compile_cpp(
+            find_compiler(),
+            ["-c", "endless.cpp"],
+            what="the compiler",
+            directory=endless,
+            limits=Limits(),
+        )
+
+
+def test_a_compiler_that_does_not_start_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "c++").write_bytes(b"\x7fELF nonsense")
+    (tmp_path / "c++").chmod(0o755)
+    with pytest.raises(SimulationError, match="the compiler cannot be started: Exec format error"):
+        compile_cpp(
+            Compiler(str(tmp_path / "c++"), "damaged"),
+            [],
+            what="the compiler",
+            directory=tmp_path,
+            limits=Limits(),
+        )
+
+
+def test_the_compiler_proper_does_not_outlive_a_caller_that_is_killed(endless: Path) -> None:
     program = (
         "from pathlib import Path\n"
-        "from finn_flows.simulation.tool_process import *\n"
-        f"run_tool(['sh', '-c', 'sleep {mark} & sleep {mark}'], what='x', directory=Path('.'), "
-        "limits=Limits())"
+        "from finn_flows.simulation.verilator import *\n"
+        "compile_cpp(find_compiler(), ['-c', 'endless.cpp'], what='x', "
+        f"directory=Path({str(endless)!r}), limits=Limits())"
     )
-    caller = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT)
-    end = time.monotonic() + 20
-    while len(running(mark)) < 2 and time.monotonic() < end:
-        time.sleep(0.05)
-    assert len(running(mark)) == 2
-    caller.send_signal(signal.SIGKILL)
-    caller.wait()
-    assert gone(mark)
-
-
-def test_a_tool_that_takes_too_much_memory_fails(tmp_path: Path) -> None:
-    program = "b = bytearray(1 << 30); print(len(b))"
-    limits = Limits(bytes=1 << 29)
-    code, output = run_tool(
-        [sys.executable, "-c", program], what="python", directory=tmp_path, limits=limits
-    )
-    assert code != 0
-    assert "MemoryError" in output
+    with subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT) as caller:
+        wait_for("cc1plus", endless)
+        caller.send_signal(signal.SIGKILL)
+    assert_none_is_left(endless)
 
 
 def test_a_tool_that_is_not_there_is_one_line(tmp_path: Path) -> None:

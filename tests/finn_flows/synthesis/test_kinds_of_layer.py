@@ -6,7 +6,7 @@ import pytest
 
 from finn_flows.backends.yosys_steps import synthesise_layer
 from finn_flows.circuit.part_circuit import part_circuit
-from finn_flows.synthesis.design import Limits
+from finn_flows.tool_process import Limits
 from tests.random_circuits import DEVICE, PRECISIONS, WINDOWS, kind_seed, random_part
 
 

@@ -17,7 +17,8 @@ from finn_flows.circuit.part_circuit import part_circuit
 from finn_flows.folding import Folding, LayerFolding, published_folding
 from finn_flows.network import MaxPoolLayer, Network
 from finn_flows.synthesis.cache import cached_synthesis
-from finn_flows.synthesis.design import Design, Limits
+from finn_flows.synthesis.design import Design
+from finn_flows.tool_process import Limits
 from finn_flows.weights import load_weights
 from reports.sweep_record import PartName
 from tests.finn_flows.synthesis.netlist_bench import Comparison, Pair, compare

@@ -19,11 +19,12 @@ from dse.errors import StoreError
 from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.synthesis import cache as cache_module
 from finn_flows.synthesis.cache import cached_synthesis, design_key
-from finn_flows.synthesis.design import Design, Limits, Synthesis
+from finn_flows.synthesis.design import Design, Synthesis
 from finn_flows.synthesis.errors import SynthesisTimeout
 from finn_flows.synthesis.recipe import synthesise
+from finn_flows.tool_process import Limits
 from tests.dse.test_full_disk import small_disk
-from tests.finn_flows.synthesis.process_watch import assert_none_is_left, wait_for
+from tests.finn_flows.process_watch import assert_none_is_left, wait_for
 from tests.finn_flows.synthesis.small_designs import CONSTANTS, design, divider, parity
 
 
@@ -172,7 +173,7 @@ def test_a_failure_is_no_entry_and_leaves_its_log(folder: Path) -> None:
 
 _ONE_OF_MANY = """
 from finn_flows.synthesis import cache
-from finn_flows.synthesis.design import Limits
+from finn_flows.tool_process import Limits
 from tests.finn_flows.synthesis.small_designs import parity
 from finn_flows.synthesis.recipe import synthesise
 def telling(*arguments):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dse.errors import BuildError
-from finn_flows.synthesis.design import Design, Limits
+from finn_flows.synthesis.design import Design
 from finn_flows.synthesis.errors import (
     NetlistError,
     SourceError,
@@ -22,8 +22,9 @@ from finn_flows.synthesis.errors import (
     SynthesisTimeout,
 )
 from finn_flows.synthesis.recipe import synthesise
+from finn_flows.tool_process import Limits
 from tests.dse.test_full_disk import small_disk
-from tests.finn_flows.synthesis.process_watch import (
+from tests.finn_flows.process_watch import (
     assert_none_is_left,
     signal_sent,
     wait_for,
@@ -106,7 +107,7 @@ def test_a_crash_of_the_logic_optimiser(tmp_path: Path) -> None:
 _CALLER = """
 import sys
 from pathlib import Path
-from finn_flows.synthesis.design import Limits
+from finn_flows.tool_process import Limits
 from finn_flows.synthesis.recipe import synthesise
 from tests.finn_flows.synthesis.small_designs import divider
 synthesise(divider(), Limits(), Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Looking at, and ending, the processes in which Yosys runs."""
+"""Looking at, and ending, the processes of tools, told by the folder they work in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 
 import psutil
 
-SECONDS = 60.0
+#: Yosys takes ten seconds to its logic optimiser, and many times that on a busy machine.
+SECONDS = 180.0
 
 
-def yosys_processes(folder: Path) -> list[psutil.Process]:
-    """Processes (not zombies) that work somewhere below ``folder``: Yosys and what it started."""
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Processes (not zombies) that work somewhere below ``folder``: a tool and what it started."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -31,7 +32,7 @@ def wait_for(name: str, folder: Path) -> psutil.Process:
     """The process below ``folder`` with ``name`` in its command, once there is one."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        for process in yosys_processes(folder):
+        for process in processes_below(folder):
             try:
                 # The command proper: a shell has the name of what it starts in its arguments.
                 if any(name in Path(word).name for word in process.cmdline()[:3]):
@@ -45,8 +46,8 @@ def wait_for(name: str, folder: Path) -> psutil.Process:
 def assert_none_is_left(folder: Path) -> None:
     """Nothing works below ``folder`` any more; a killed process may take a moment to go."""
     end = time.monotonic() + 5
-    while yosys_processes(folder):
-        assert time.monotonic() < end, yosys_processes(folder)
+    while processes_below(folder):
+        assert time.monotonic() < end, processes_below(folder)
         time.sleep(0.02)
 
 
