@@ -27,7 +27,7 @@ def random_weights(
     """Weights drawn evenly from every value of ``weight_type``."""
     values = np.arange(weight_type.minimum, weight_type.maximum + 1, weight_type.step)
     return generator.choice(values, size=shape).astype(
-        np.int8 if weight_type.bits <= 8 else np.int16
+        np.int8 if weight_type.maximum <= np.iinfo(np.int8).max else np.int16
     )
 
 
