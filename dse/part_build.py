@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What says that a folder is one of ours, and may be replaced.
 PART_FILE = "part.json"
+#: Where parts are built, inside the folder that gets them; gone when they are there.
+_BUILDING = ".building"
 
 
 class FolderBackend(Backend, Protocol):
@@ -79,7 +80,8 @@ def build_parts(
     """Build ``parts`` and write ``out/first``, ``out/second`` or ``out/whole``; them by name.
 
     A folder appears whole or not at all, and replaces one of an earlier build. Raises OutputError
-    where something else stands in its place, BuildError where a part cannot be built.
+    where something else stands in its place, BuildError where a part cannot be built, StoreError
+    where another build into ``out`` is under way.
     """
     from dse.store import ResultStore
     from dse.sweep_driver import sweep
@@ -87,24 +89,27 @@ def build_parts(
     folders = {part.name.value: out / part.name.value for part in parts}
     for folder in folders.values():
         _check_replaceable(folder)
+    scratch = out / _BUILDING
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=out, prefix=".building-"))
+        scratch.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=out) from error
-    try:
-        with ResultStore(scratch / "store") as store:
+    # Entering the store shuts out another build into the same folder, and finds the results of one
+    # that was killed.
+    with ResultStore(scratch / "store") as store:
+        try:
             results = sweep(parts, backend, store, workers, progress)
-        for result in results:
-            if result.record.error is not None:
-                raise BuildError(f"{result.part} cannot be built: {result.record.error}")
-        for result in results:
-            name = result.part.name.value
-            backend.write_folder(result.part, result.record, scratch / name)
-        for name, folder in folders.items():
-            _replace(scratch / name, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            for result in results:
+                if result.record.error is not None:
+                    raise BuildError(f"{result.part} cannot be built: {result.record.error}")
+            for result in results:
+                made = scratch / result.part.name.value
+                shutil.rmtree(made, ignore_errors=True)
+                backend.write_folder(result.part, result.record, made)
+            for name, folder in folders.items():
+                _replace(scratch / name, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     return folders
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dse.store import ResultStore
 from finn_flows.circuit.layer_circuit import Circuit
 from finn_flows.cut import CutTensor
 from finn_flows.integer_reference import run_integers
@@ -115,14 +116,27 @@ def test_an_earlier_build_is_replaced_and_anything_else_is_not(
 ) -> None:
     build(network_file, tmp_path, "--split", "0", "--part", "second")
     (tmp_path / "second" / "rtl" / "stale.sv").touch()
+    killed = tmp_path / ".building"  # what a build that was killed leaves
+    (killed / "second" / "rtl").mkdir(parents=True)
+    (killed / "second" / "rtl" / "half.sv").touch()
     build(network_file, tmp_path, "--split", "0", "--part", "second")
     assert not (tmp_path / "second" / "rtl" / "stale.sv").exists()
+    assert not (tmp_path / "second" / "rtl" / "half.sv").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["second"]
     (tmp_path / "whole").mkdir()
     (tmp_path / "whole" / "thesis.tex").touch()
     line = error_line(invoke("build", "--weights", str(network_file), "--out", str(tmp_path)))
     assert "something else stands there" in line
     assert [path.name for path in (tmp_path / "whole").iterdir()] == ["thesis.tex"]
+
+
+def test_two_builds_into_one_folder(network_file: Path, tmp_path: Path) -> None:
+    with ResultStore(tmp_path / ".building" / "store"):
+        line = error_line(
+            invoke("build", "--weights", str(network_file), "--out", str(tmp_path), "--split", "0")
+        )
+    assert "in use by another" in line
+    assert (tmp_path / ".building").is_dir()  # the other's
 
 
 def test_mistakes_are_one_line(network_file: Path, tmp_path: Path) -> None:
