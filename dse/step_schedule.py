@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: A full disk fails many steps alike: this many errors stand in one line, the rest are counted.
+ERRORS_IN_FULL = 3
+
 
 @dataclass(frozen=True)
 class Step:
@@ -56,7 +59,7 @@ class StepSchedule:
         """Note that a step is finished, with its ``error`` if it failed.
 
         Returns the points lost by now, each once, as (point, first of its steps that failed, the
-        errors in one line): those with all steps finished, but not all of them well.
+        errors in :func:`one_line`): those with all steps finished, but not all of them well.
         """
         if error is not None:
             self._errors[step] = error
@@ -66,5 +69,11 @@ class StepSchedule:
             failed = sorted(self._needs[point] & self._errors.keys())
             if failed and not self._open[point]:
                 self._points.remove(point)
-                lost.append((point, failed[0], "; ".join(self._errors[one] for one in failed)))
+                lost.append((point, failed[0], one_line([self._errors[one] for one in failed])))
         return lost
+
+
+def one_line(errors: Sequence[str]) -> str:
+    """The first errors in full, and how many more there are."""
+    more = len(errors) - ERRORS_IN_FULL
+    return "; ".join(errors[:ERRORS_IN_FULL]) + (f"; and {more} more" if more > 0 else "")

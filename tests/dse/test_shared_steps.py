@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dse.point_result import PointResult, PointState
 from dse.progress import SilentProgress
-from dse.step_schedule import Point, Step, StepSchedule
+from dse.step_schedule import Point, Step, StepSchedule, one_line
 from dse.store import ResultStore
 from dse.sweep_driver import sweep
 from finn_flows.backends.interface import Part, StepSharingBackend
@@ -230,7 +230,7 @@ def test_any_order_of_ends_keeps_the_promises(
             for point, first, errors in schedule.finished(step, error):
                 assert point not in lost
                 mine = {step for step, users in enumerate(needed_by) if point in users}
-                assert errors == "; ".join(bad[step] for step in sorted(mine & bad.keys()))
+                assert errors == one_line([bad[step] for step in sorted(mine & bad.keys())])
                 assert first == min(mine & bad.keys())
                 assert mine <= well | bad.keys()
                 lost[point] = errors
@@ -293,3 +293,9 @@ def test_the_command_line_names_the_step_and_its_log(sandbox: Sandbox) -> None:
     (log,) = [line.removeprefix("  log: ") for line in errors if line.startswith("  log: ")]
     assert "dense2 does not" in Path(log).read_text()
     assert len(assert_results_are_whole(sandbox.out)) == len(SLUGS) - len(needing("dense2"))
+
+
+def test_many_errors_stay_one_line() -> None:
+    assert one_line(["a"]) == "a"
+    assert one_line(["a", "b", "c"]) == "a; b; c"
+    assert one_line(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more"
