@@ -26,6 +26,8 @@ from reports.sweep_record import PartName
 
 _DEVICE = "xc7z020clg400-1"
 _SPLITS = range(6)
+#: A second is too short to speak of: parts are counted by this many.
+_SECONDS = 1000
 
 
 def layer_cache() -> Comparison:
@@ -37,7 +39,7 @@ def layer_cache() -> Comparison:
     workers = len(os.sched_getaffinity(0))
     return compare(
         "both parts of splits 0-5, cold",
-        "parts/s",
+        f"parts/{_SECONDS} s",
         ("each layer once", lambda: _by_layer(circuits, workers)),
         ("each part whole", lambda: _whole_parts(circuits, workers)),
         rounds=1,
@@ -67,7 +69,7 @@ def _by_layer(circuits: list[Circuit], workers: int) -> int:
         ThreadPoolExecutor(workers) as pool,
     ):
         _wait(pool.map(lambda design: cached_synthesis(design, Limits()), designs.values()))
-    return len(circuits)
+    return len(circuits) * _SECONDS
 
 
 def _whole_parts(circuits: list[Circuit], workers: int) -> int:
@@ -81,7 +83,7 @@ def _whole_parts(circuits: list[Circuit], workers: int) -> int:
             synthesise(design, Limits(seconds=3600.0), folder)
 
         _wait(pool.map(build, enumerate(circuits)))
-    return len(circuits)
+    return len(circuits) * _SECONDS
 
 
 def _wait(results: Iterable[object]) -> None:
