@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from typing import TypeVar
 
 from dse.worker import Outcome, Task, serve
@@ -118,6 +119,9 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs,), name="dse worker")
+        # Where its resource tracker does not run yet, multiprocessing starts that first, and then
+        # unblocks SIGINT, which the worker must not meet before it has a session of its own.
+        ensure_running()
         # Half started, a worker would complain of a driver that hangs up.
         with _signals_wait():
             process.start()
