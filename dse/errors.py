@@ -87,3 +87,7 @@ class OutputError(DseError):
 
 class ReportError(DseError):
     """A tool's report is damaged, incomplete, or of a kind or form that cannot be read."""
+
+
+class DeployError(DseError):
+    """A deployment cannot be set up: a board, its keys, its files or its node manager."""
