@@ -18,7 +18,7 @@ ENGINES = {
 def make_engine(name: str) -> Engine:
     """A new engine, not yet loaded. Raises InputError, with the choices, for an unknown name."""
     if name not in ENGINES:
-        raise InputError("unknown engine %r" % name, choices=ENGINES)
+        raise InputError(f"unknown engine {name!r}", choices=ENGINES)
     module, _, kind = ENGINES[name].partition(":")
     engine: Engine = getattr(import_module(module), kind)()
     return engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from dse.errors import DseError
 
@@ -15,7 +15,7 @@ class PoisonedInput(DseError):
 class Engine:
     """Computes one part, image by image. One thread calls it."""
 
-    def load(self, folder: Path, stage: Dict[str, Any]) -> None:
+    def load(self, folder: Path, stage: dict[str, Any]) -> None:
         """Get ready. ``folder``: the stage's files, already checked against their hashes;
         ``stage``: its entry of pipeline.json (docs/formats.md). Whatever is needed is allocated
         here, once. Raises DseError, naming the file, where the part cannot be loaded.
