@@ -1,36 +1,30 @@
 """A compiled part that runs: images go in, results come out, over the harness's pipes.
 
-The messages are described at the top of ``harness/main.cpp``.
+What goes over the pipes is in ``harness_pipe``.
 """
 
 from __future__ import annotations
 
 import json
-import queue
-import signal
 import struct
-import subprocess
 import tempfile
-import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dse.errors import OutputError
+from finn_flows.simulation.harness_pipe import BrokenRule, HarnessError, HarnessPipe
 from finn_flows.simulation.verilator import SimulationError
 
 if TYPE_CHECKING:
     from finn_flows.circuit.layer_circuit import Circuit
 
-_HEADER = struct.Struct("<4sI")
-#: Of images in one message; the other end takes them word by word.
-_MESSAGE_BYTES = 1 << 20
 #: Cycles in which nothing at all moves, beyond the slowest layer's cycles per image, after which a
 #: circuit counts as dead: no layer is silent for longer than it works on an image.
 _PATIENCE_CYCLES = 10_000
@@ -92,11 +86,7 @@ class PartProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="dse-simulation-")
         for name, text in circuit.memory_files:
             (Path(self._folder.name) / name).write_text(text)
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
-        arguments = [
-            *("--input-words", circuit.input_words, "--output-words", circuit.output_words),
-            *("--streams", len(circuit.streams), "--silent-cycles", silent_cycles(circuit)),
-        ]
+        arguments: list[object] = list(circuit_arguments(circuit))
         if stalls is not None:
             arguments += ["--seed", stalls.seed, "--stall-input", f"{stalls.input:.9f}"]
             arguments += ["--stall-output", f"{stalls.output:.9f}"]
@@ -111,23 +101,13 @@ class PartProcess:
             arguments += ["--trace-image", trace_image]
         for stream, elements in (observed or {}).items():
             arguments += ["--observe", f"{stream}:{elements}"]
+        command = [*map(str, arguments), *(f"+{text}" for text in plusargs)]
         try:
-            self._process = subprocess.Popen(
-                [str(program), *map(str, arguments), *(f"+{text}" for text in plusargs)],
-                cwd=self._folder.name,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-            )
-        except OSError as error:
-            self._log.close()
+            with self._translated():
+                self._pipe = HarnessPipe(program, command, Path(self._folder.name), circuit.streams)
+        except SimulationError:
             self._folder.cleanup()
-            raise SimulationError(
-                f"the simulation cannot be started: {error.strerror or error}", where=program
-            ) from error
-        self._outgoing: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, daemon=True)
-        self._writer.start()
+            raise
 
     def __enter__(self) -> PartProcess:
         return self
@@ -140,14 +120,16 @@ class PartProcess:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Of the program."""
+        return self._pipe.pid
+
     # -- into the part --------------------------------------------------------------------------
 
     def configure(self, writes: NDArray[np.uint32] | None = None) -> None:
         """Write the weights and thresholds: the circuit's, or ``writes`` of its shape."""
-        chosen = self._circuit.configuration if writes is None else writes
-        for at in range(0, len(chosen), _MESSAGE_BYTES // 12):
-            block = np.ascontiguousarray(chosen[at : at + _MESSAGE_BYTES // 12], dtype="<u4")
-            self._send(b"CONF", block.tobytes())
+        self._pipe.configure(self._circuit.configuration if writes is None else writes)
 
     def send(self, words: NDArray[np.uint64]) -> None:
         """Queue images: little-endian uint64 (images, input words)."""
@@ -156,14 +138,11 @@ class PartProcess:
                 f"images of shape {words.shape[1:]} for the part",
                 expected=f"{self._circuit.input_words} words each",
             )
-        images = max(1, _MESSAGE_BYTES // (words.shape[1] * 8))
-        for at in range(0, len(words), images):
-            block = np.ascontiguousarray(words[at : at + images], dtype="<u8")
-            self._send(b"IMAG", block.tobytes())
+        self._pipe.send_images(words)
 
     def wait(self) -> None:
         """Let time run until all images sent so far are out."""
-        self._send(b"WAIT", b"")
+        self._pipe.send(b"WAIT")
 
     # -- out of the part ------------------------------------------------------------------------
 
@@ -172,112 +151,55 @@ class PartProcess:
 
         Raises SimulationError where the circuit broke a rule or died.
         """
-        tag, payload = self._message()
-        if tag != b"OUTP":
-            raise SimulationError(f"the simulation answered {tag!r} where a result was due")
-        return np.frombuffer(payload, dtype="<u8")
+        with self._translated():
+            return np.frombuffer(self._pipe.receive(b"OUTP", "a result was"), dtype="<u8")
 
     def statistics(self) -> dict[str, Any]:
         """What the harness has counted so far, once every result due was received."""
-        self._send(b"STAT", b"")
-        tag, payload = self._message()
-        if tag != b"STAT":
-            raise SimulationError(f"the simulation answered {tag!r} where statistics were due")
-        found: dict[str, Any] = json.loads(payload)
-        return found
+        with self._translated():
+            return self._pipe.statistics()
 
     def image_ends(self, images: int) -> list[list[int]]:
         """Offer words until ``images`` images have passed every observed stream.
 
         Returns the cycles in which they had, per observed stream. Nothing else is of use after it.
         """
-        self._send(b"ENDS", struct.pack("<I", images))
-        tag, payload = self._message()
-        if tag != b"STAT":
-            raise SimulationError(f"the simulation answered {tag!r} where statistics were due")
+        self._pipe.send(b"ENDS", struct.pack("<I", images))
+        with self._translated():
+            payload = self._pipe.receive(b"STAT", "statistics were")
         ends: list[list[int]] = json.loads(payload)["image_ends"]
         return ends
 
     def finish(self) -> None:
         """End in peace: traces are complete afterwards. Raises SimulationError if that fails."""
-        self._outgoing.put(None)
-        assert self._process.stdout is not None
-        rest = self._process.stdout.read()
-        if rest.startswith(b"FAIL"):
-            raise self._broken_rule(rest[_HEADER.size :])
-        if self._process.wait() != 0:
-            raise self._death()
+        with self._translated():
+            self._pipe.finish()
 
     def close(self) -> None:
         """End at once."""
-        self._process.kill()
-        self._process.wait()
-        self._outgoing.put(None)
-        self._writer.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._log.close()
+        self._pipe.close()
         self._folder.cleanup()
 
-    # -- messages -------------------------------------------------------------------------------
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What the pipe raises, as it is called here."""
+        try:
+            yield
+        except HarnessError as error:
+            if isinstance(error, BrokenRule) and error.rule.startswith("the trace file"):
+                raise OutputError(error.rule, where=self._trace) from error
+            raise SimulationError(error.message, where=error.where) from error
 
-    def _send(self, tag: bytes, payload: bytes) -> None:
-        self._outgoing.put(_HEADER.pack(tag, len(payload)) + payload)
 
-    def _write(self) -> None:
-        pipe = self._process.stdin
-        assert pipe is not None
-        # A part that died is noticed where its answer is missing.
-        with suppress(BrokenPipeError):
-            while (block := self._outgoing.get()) is not None:
-                pipe.write(block)
-                pipe.flush()
-        with suppress(BrokenPipeError):
-            pipe.close()
-
-    def _message(self) -> tuple[bytes, bytes]:
-        assert self._process.stdout is not None
-        header = self._process.stdout.read(_HEADER.size)
-        if len(header) < _HEADER.size:
-            raise self._death()
-        tag, length = _HEADER.unpack(header)
-        payload = self._process.stdout.read(length)
-        if len(payload) < length:
-            raise self._death()
-        if tag == b"FAIL":
-            raise self._broken_rule(payload)
-        return tag, payload
-
-    def _broken_rule(self, payload: bytes) -> SimulationError | OutputError:
-        found = json.loads(payload)
-        if found["rule"].startswith("the trace file"):
-            return OutputError(found["rule"], where=self._trace)
-        place = f"image {found['image']}, word {found['word']}, cycle {found['cycle']}"
-        if found["rule"] != "deadlock":
-            names = self._names()
-            stream = f" ({names[found['stream']]})" if "stream" in found else ""
-            return SimulationError(f"{found['rule']}{stream}: {place}")
-        blocked, empty = (self._listed(found[what]) for what in ("blocked", "empty"))
-        return SimulationError(
-            f"deadlock, nothing moves: {place}; blocked: {blocked}; without data: {empty}"
-        )
-
-    def _listed(self, streams: list[int]) -> str:
-        return ", ".join(self._names()[index] for index in streams) or "none"
-
-    def _names(self) -> list[str]:
-        return [*self._circuit.streams, "s_axis_0", "m_axis_0"]
-
-    def _death(self) -> SimulationError:
-        code = self._process.wait()
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        said = f": {lines[-1]}" if lines else ""
-        if code < 0:
-            return SimulationError(
-                f"the simulation was ended by {signal.Signals(-code).name}{said}"
-            )
-        return SimulationError(f"the simulation ended with exit code {code}{said}")
+def circuit_arguments(circuit: Circuit) -> tuple[str, ...]:
+    """What the program of ``circuit`` must be told of it on its command line."""
+    values = {
+        "--input-words": circuit.input_words,
+        "--output-words": circuit.output_words,
+        "--streams": len(circuit.streams),
+        "--silent-cycles": silent_cycles(circuit),
+    }
+    return tuple(str(piece) for pair in values.items() for piece in pair)
 
 
 def silent_cycles(circuit: Circuit) -> int:

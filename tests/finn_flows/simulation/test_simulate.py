@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -174,7 +176,7 @@ def test_many_images_in_one_message_and_many_messages() -> None:
 def test_a_program_that_dies_is_an_error_not_a_hang() -> None:
     circuit = small_part()
     with PartProcess(compile_circuit(circuit).program, circuit) as process:
-        process._process.kill()
+        os.kill(process.pid, signal.SIGKILL)
         process.send(small_images(1))
         process.wait()
         with pytest.raises(SimulationError, match="ended by SIGKILL"):
