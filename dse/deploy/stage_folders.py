@@ -13,7 +13,8 @@ from pathlib import Path
 from dse.atomic_write import atomic_write
 from dse.deploy.pipeline_manifest import MANIFEST_NAME, PipelineManifest, Stage, WireImage
 from dse.deploy.pipeline_parts import pipeline_parts
-from dse.deploy.stage_contents import StageRequest, stage_contents
+from dse.deploy.stage_contents import stage_contents
+from dse.deploy.stage_request import StageRequest
 from dse.errors import InputError, OutputError
 from finn_flows.cut import Cut, normal_cut
 from finn_flows.folding import Folding

@@ -43,25 +43,31 @@ def part_circuit(
     the first image; else they are fixed in the memories. Raises BuildError naming the layer that
     has no RTL, FoldingError for an illegal folding.
     """
-    whole = part.whole
-    check_folding(whole, part.folding)
-    if not part.network.layers:
-        raise BuildError(f"{part} has no layers: there is nothing to build")
-    first, last = _positions(part)
-    return _between(part, first, last, fifo_depths or {}, writeable)
+    return layers_circuit(part, *_positions(part), fifo_depths, writeable=writeable)
 
 
 def layer_alone(part: Part, position: int, fifo_depths: Mapping[str, int] | None = None) -> Circuit:
     """``part.whole.layers[position]`` with its FIFO, between words: to measure it by itself."""
-    check_folding(part.whole, part.folding)
-    return _between(part, position, position + 1, fifo_depths or {}, writeable=True)
+    return layers_circuit(part, position, position + 1, fifo_depths)
 
 
-def _between(
-    part: Part, first: int, last: int, depths: Mapping[str, int], writeable: bool
+def layers_circuit(
+    part: Part,
+    first: int,
+    last: int,
+    fifo_depths: Mapping[str, int] | None = None,
+    *,
+    writeable: bool = True,
 ) -> Circuit:
-    """The circuit of ``part.whole.layers[first:last]``."""
+    """The circuit of ``part.whole.layers[first:last]``, of any part of the network.
+
+    What the part itself is does not matter; the rest is as in :func:`part_circuit`.
+    """
     whole, device = part.whole, device_of(part.device)
+    check_folding(whole, part.folding)
+    if first == last:
+        raise BuildError(f"{part} has no layers: there is nothing to build")
+    depths = fifo_depths or {}
     inner: list[LayerCircuit] = []
     width = stream_width(part, first)
     for position in range(first, last):
