@@ -20,14 +20,10 @@ SHARED_MODULES = (
 )
 #: Packages on the way to those, whose own code is the client's: they are shipped empty.
 EMPTY_PACKAGES = ("dse", "dse/deploy", "finn_flows", "finn_flows/simulation")
-# The guard stands apart from the node manager, which it outlives (dse/deploy/node/guard.py).
 _MAIN = """\
 import sys
 
-if sys.argv[1:2] == ["guard"]:
-    from dse.deploy.node.guard import main
-else:
-    from dse.deploy.node.__main__ import main
+from dse.deploy.node.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())
