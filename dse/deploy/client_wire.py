@@ -1,0 +1,252 @@
+"""The client's two ends of a pipeline: chunks into the first stage, results out of the last."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.deploy.node.frames import (
+    BEGIN,
+    CREDIT,
+    DATA,
+    END,
+    FAIL,
+    Frame,
+    FrameReader,
+    frame_header,
+    reason_payload,
+)
+from dse.deploy.node.hop import with_credit
+from dse.deploy.node.job_order import IDLE, JobOrder
+from dse.deploy.node.links import LinkError
+from dse.errors import DseError
+
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+#: Bytes that are framed ahead of the network.
+_AHEAD_BYTES = 1 << 18
+_TICK_MS = 50
+
+
+class ChunkFailed(DseError):
+    """A stage could not compute a chunk; the pipeline is up. ``stage``: which."""
+
+    def __init__(self, stage: int, reason: str) -> None:
+        super().__init__(reason)
+        self.stage = stage
+
+
+class WireResult:
+    """``results``: uint8 (chunks, bytes of one); ``sent_ns``, ``received_ns``: int64 (chunks,)."""
+
+    def __init__(self, chunks: int, result_bytes: int) -> None:
+        self.results: NDArray[np.uint8] = np.empty((chunks, result_bytes), dtype=np.uint8)
+        self.sent_ns: NDArray[np.int64] = np.zeros(chunks, dtype=np.int64)
+        self.received_ns: NDArray[np.int64] = np.zeros(chunks, dtype=np.int64)
+
+
+class ClientWire:
+    """Runs one job after the other. ``wake``: a file descriptor that becomes readable when there
+    is something else to look at: ``attend`` is called then, and every 50 ms."""
+
+    def __init__(
+        self,
+        first: socket.socket,
+        last: socket.socket,
+        chunk_bytes: tuple[int, int],
+        window: int,
+        epoch: int,
+        wake: int,
+    ) -> None:
+        self._first, self._last = first, last
+        for connection in (first, last):
+            connection.settimeout(0)
+        self._chunk_bytes = chunk_bytes
+        self._window = window
+        self._epoch = epoch
+        self._wake = wake
+        self._credit = window
+        self._credits = FrameReader(0, 1)
+        self._reader = FrameReader(chunk_bytes[1], window)
+        self._order = JobOrder(epoch)
+        self._poll = select.poll()
+        self._poll.register(last, select.POLLIN)
+        self._poll.register(wake, select.POLLIN)
+        self._poll.register(first, select.POLLIN)
+        self._is_sending = False
+        self._owed = 0
+        self._unsent = memoryview(b"")
+
+    def run(self, job: int, chunks: NDArray[np.uint8], attend: Callable[[int], None]) -> WireResult:
+        """``chunks``: uint8 (chunks, bytes of one). ``attend`` is told how many results are here.
+
+        Raises ChunkFailed, LinkError or FrameError, and whatever ``attend`` raises; after anything
+        but ChunkFailed the pipeline cannot be used any more.
+        """
+        count = len(chunks)
+        result = WireResult(count, self._chunk_bytes[1])
+        content = memoryview(np.ascontiguousarray(chunks).tobytes())
+        framed = -1  # the BEGIN comes before chunk 0
+        received = 0
+        while True:
+            framed = self._send(job, framed, count, content, result)
+            arrived = self._receive(result)
+            if arrived is not None:
+                received, frame = arrived
+                if frame is not None and frame.kind == END and framed > count:
+                    return result
+                if frame is not None and frame.kind == FAIL:
+                    reason = bytes(frame.payload).decode(errors="replace")
+                    self._abandon(job, framed, count, attend)
+                    raise ChunkFailed(frame.stage, reason)
+                if frame is not None:
+                    raise LinkError(f"{frame} before the job was sent")
+                continue
+            self._wait(attend, received)
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._first.close()
+        self._last.close()
+
+    # -- sending --------------------------------------------------------------------------------
+
+    def _send(self, job: int, framed: int, count: int, content: Any, result: WireResult) -> int:
+        """Send what credit and network take; how many frames are framed so far, from -1."""
+        size = self._chunk_bytes[0]
+        while True:
+            if not self._unsent and framed <= count:
+                pieces: list[Any] = []
+                begun = framed
+                room = _AHEAD_BYTES
+                while framed <= count and room > 0:
+                    if framed < 0:
+                        pieces.append(frame_header(BEGIN, 0, job, self._epoch, count))
+                    elif framed == count:
+                        pieces.append(frame_header(END, 0, job, self._epoch, count))
+                    elif self._credit == 0:
+                        self._take_credit()
+                        if self._credit == 0:
+                            break
+                        continue
+                    else:
+                        payload = content[framed * size : (framed + 1) * size]
+                        pieces.append(frame_header(DATA, 0, job, self._epoch, framed, payload))
+                        pieces.append(payload)
+                        self._credit -= 1
+                        room -= size
+                    framed += 1
+                if not pieces:
+                    return framed
+                self._unsent = memoryview(b"".join(pieces))
+                result.sent_ns[max(begun, 0) : framed] = monotonic_ns()
+            if not self._push():
+                return framed
+            if framed > count:
+                return framed
+
+    def _push(self) -> bool:
+        """Hand the network what is framed; whether it took all of it."""
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self._first.send(self._unsent) :]
+            except _WOULD_BLOCK:
+                self._watch_sending(True)
+                return False
+            except OSError as error:
+                raise LinkError(f"to stage 0: {error.strerror or error}") from error
+        self._watch_sending(False)
+        return True
+
+    def _watch_sending(self, wanted: bool) -> None:
+        if wanted != self._is_sending:
+            self._is_sending = wanted
+            extra = select.POLLOUT if wanted else 0
+            self._poll.modify(self._first, select.POLLIN | extra)
+
+    def _take_credit(self) -> None:
+        while True:
+            frame = self._credits.next()
+            if frame is not None:
+                self._credit = with_credit(self._credit, self._window, self._epoch, frame)
+                continue
+            try:
+                count = self._first.recv_into(self._credits.free_space())
+            except _WOULD_BLOCK:
+                return
+            except OSError as error:
+                raise LinkError(f"to stage 0: {error.strerror or error}") from error
+            if count == 0:
+                raise LinkError("stage 0 closed the connection")
+            self._credits.filled(count)
+
+    def _abandon(self, job: int, framed: int, count: int, attend: Callable[[int], None]) -> None:
+        """Tell the stages that are still at the job that it is over."""
+        if 0 <= framed <= count:
+            reason = reason_payload("the job failed further on")
+            header = frame_header(FAIL, 0, job, self._epoch, framed, reason)
+            self._unsent = memoryview(b"".join([self._unsent, header, reason]))
+        while not self._push():
+            self._wait(attend, 0)
+
+    # -- receiving ------------------------------------------------------------------------------
+
+    def _receive(self, result: WireResult) -> tuple[int, Frame | None] | None:
+        """Take what is here: how many results came so far, and the frame that ended the job, if
+        one did. None if there is nothing."""
+        reader, order = self._reader, self._order
+        try:
+            count = self._last.recv_into(reader.free_space())
+        except _WOULD_BLOCK:
+            return None
+        except OSError as error:
+            raise LinkError(f"from the last stage: {error.strerror or error}") from error
+        if count == 0:
+            raise LinkError("the last stage closed the connection")
+        reader.filled(count)
+        now = monotonic_ns()
+        taken = 0
+        ending: Frame | None = None
+        while (frame := reader.next()) is not None:
+            order.admit(frame)
+            if frame.kind == DATA:
+                result.results[frame.sequence] = frame.payload
+                result.received_ns[frame.sequence] = now
+                taken += 1
+            elif order.state == IDLE:
+                ending = frame._replace(payload=memoryview(bytes(frame.payload)))
+                break
+        if taken:
+            self._give_credit(taken)
+        return order.next_sequence, ending
+
+    def _give_credit(self, taken: int) -> None:
+        """What was taken is given back in one message for half a window, as by a stage."""
+        self._owed += taken
+        if self._owed < max(1, self._window // 2):
+            return
+        message = frame_header(CREDIT, 0, 0, self._epoch, self._owed)
+        self._owed = 0
+        try:
+            # 32 bytes into an otherwise unused direction: there is room for every credit at once.
+            self._last.sendall(message)
+        except OSError:
+            return  # whether that matters shows when the next results are read
+
+    def _wait(self, attend: Callable[[int], None], received: int) -> None:
+        """Until there is something to do."""
+        ready = self._poll.poll(_TICK_MS)
+        if not ready:
+            attend(received)
+            return
+        for descriptor, _ in ready:
+            if descriptor == self._wake:
+                attend(received)
+            elif descriptor == self._first.fileno():
+                self._take_credit()

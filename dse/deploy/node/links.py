@@ -1,0 +1,241 @@
+"""Setting up a hop: a TCP connection whose two ends have proved that they belong together.
+
+The client (the pipeline's coordinator) gives both ends of a hop the same secret and a nonce that
+is used once, over the control channel. The hello, all sizes fixed:
+
+    connector  "DSEH" | version u8 | hop u16 | pipeline 16s | epoch u32 | nonce 32s
+    acceptor   "DSEA" | nonce 32s | HMAC-SHA256(secret, "accept" | manager's nonce | hello | nonce)
+    connector  HMAC-SHA256(secret, "connect" | manager's nonce | hello | acceptor's nonce)
+
+Until the last of these has been checked nothing of the stage changes: a connection that says
+anything else, or nothing, is closed. With TLS both ends have the same certificate and take no
+other.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import Optional
+
+from dse.errors import DseError
+
+_HELLO = struct.Struct("<4sBH16sI32s")
+_ANSWER = struct.Struct("<4s32s32s")
+_VERSION = 1
+_NONCE_BYTES = 32
+#: Seconds that one connection may take for its hello.
+_HELLO_SECONDS = 3.0
+#: Connections whose hello is being read at a time; more are closed at once.
+_MOST_PENDING = 16
+#: Seconds after which a blocking call on a hop returns to say that the thread is alive.
+WAKE_SECONDS = 0.25
+
+
+class LinkError(DseError):
+    """A hop cannot be set up, or broke."""
+
+
+class HopKey:
+    """What both ends of a hop were told. ``secret`` and ``nonce``: 32 bytes each; ``pipeline``: 16
+    bytes; ``tls``: a context for this end, None for plain TCP."""
+
+    def __init__(
+        self,
+        hop: int,
+        pipeline: bytes,
+        epoch: int,
+        secret: bytes,
+        nonce: bytes,
+        tls: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        self.hop = hop
+        self.pipeline = pipeline
+        self.epoch = epoch
+        self._secret = secret
+        self._nonce = nonce
+        self.tls = tls
+
+    def hello(self) -> bytes:
+        """The connector's first words, with a nonce of its own."""
+        return _HELLO.pack(
+            b"DSEH", _VERSION, self.hop, self.pipeline, self.epoch, os.urandom(_NONCE_BYTES)
+        )
+
+    def is_ours(self, hello: bytes) -> bool:
+        """Whether it is for this hop of this pipeline in this epoch."""
+        magic, version, hop, pipeline, epoch, _ = _HELLO.unpack(hello)
+        return (magic, version, hop, pipeline, epoch) == (
+            b"DSEH",
+            _VERSION,
+            self.hop,
+            self.pipeline,
+            self.epoch,
+        )
+
+    def proof(self, role: bytes, hello: bytes, nonce: bytes) -> bytes:
+        """HMAC of the end that plays ``role``."""
+        return hmac.new(self._secret, role + self._nonce + hello + nonce, "sha256").digest()
+
+
+def tls_context(certificate: Path, server: bool) -> ssl.SSLContext:
+    """For one end of a hop. ``certificate``: PEM file with the key and the certificate that both
+    ends have. TLS 1.2 or later; the other end must show the same certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(str(certificate))
+        context.load_verify_locations(str(certificate))
+    except (OSError, ssl.SSLError) as error:
+        raise LinkError(f"not a certificate: {error}", where=certificate) from error
+    return context
+
+
+def listen(host: str) -> socket.socket:
+    """A listening socket on a free port of ``host``."""
+    try:
+        return socket.create_server((host, 0), backlog=_MOST_PENDING)
+    except OSError as error:
+        raise LinkError(f"cannot listen: {error.strerror or error}", where=host) from error
+
+
+def connect(address: tuple[str, int], key: HopKey, seconds: float) -> socket.socket:
+    """The hop's connection, from the connecting side. LinkError if it is not up in ``seconds``."""
+    where = f"{address[0]}:{address[1]}"
+    connection: Optional[socket.socket] = None
+    try:
+        connection = socket.create_connection(address, timeout=seconds)
+        if key.tls is not None:
+            connection = key.tls.wrap_socket(connection)
+        hello = key.hello()
+        connection.sendall(hello)
+        magic, nonce, proof = _ANSWER.unpack(_exactly(connection, _ANSWER.size))
+        expected = key.proof(b"accept", hello, nonce)
+        if magic != b"DSEA" or not hmac.compare_digest(proof, expected):
+            raise LinkError(f"hop {key.hop}: the other end does not know its secret", where=where)
+        connection.sendall(key.proof(b"connect", hello, nonce))
+        prepare(connection)
+        return connection
+    except (OSError, LinkError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, LinkError):
+            raise
+        raise LinkError(
+            f"hop {key.hop}: no connection: {error.strerror or error}", where=where
+        ) from error
+
+
+def accept(listener: socket.socket, key: HopKey, seconds: float) -> socket.socket:
+    """The hop's connection, from the accepting side. LinkError if none came in ``seconds``.
+
+    Whoever connects and cannot prove to be the other end is turned away, and the wait goes on; one
+    who says nothing holds up nobody.
+    """
+    deadline = time.monotonic() + seconds
+    found: list[socket.socket] = []
+    arrived = threading.Condition()
+    pending: set[socket.socket] = set()
+    is_over = threading.Event()
+
+    def examine(connection: socket.socket) -> None:
+        proven = _welcome(connection, key)
+        with arrived:
+            pending.discard(connection)
+            if proven is not None and is_over.is_set():
+                proven.close()
+            elif proven is not None:
+                found.append(proven)
+            arrived.notify_all()
+
+    listener.settimeout(0.02)
+    try:
+        while time.monotonic() < deadline:
+            with arrived:
+                if found:
+                    return found.pop(0)
+            try:
+                connection, _ = listener.accept()
+            except socket.timeout:
+                continue
+            except OSError as error:
+                raise LinkError(f"hop {key.hop}: {error.strerror or error}") from error
+            with arrived:
+                crowded = len(pending) >= _MOST_PENDING
+                if not crowded:
+                    pending.add(connection)
+            if crowded:
+                connection.close()
+                continue
+            threading.Thread(target=examine, args=(connection,), daemon=True).start()
+            # The other end of an honest hop needs less than this: no further wait for it.
+            with arrived:
+                if connection in pending:
+                    arrived.wait(timeout=0.05)
+    finally:
+        with arrived:
+            is_over.set()
+            for connection in [*pending, *found]:
+                connection.close()
+    raise LinkError(f"hop {key.hop}: nobody connected in {seconds:g} s")
+
+
+def _welcome(connection: socket.socket, key: HopKey) -> Optional[socket.socket]:
+    """The connection if its other end proves what it should; closed, and None, if not."""
+    try:
+        connection.settimeout(_HELLO_SECONDS)
+        if key.tls is not None:
+            connection = key.tls.wrap_socket(connection, server_side=True)
+        hello = _exactly(connection, _HELLO.size)
+        if not key.is_ours(hello):
+            raise LinkError("a hello of another hop")
+        nonce = os.urandom(_NONCE_BYTES)
+        connection.sendall(_ANSWER.pack(b"DSEA", nonce, key.proof(b"accept", hello, nonce)))
+        proof = _exactly(connection, 32)
+        if not hmac.compare_digest(proof, key.proof(b"connect", hello, nonce)):
+            raise LinkError("a proof that is wrong")
+        prepare(connection)
+        return connection
+    except (OSError, LinkError):
+        connection.close()
+        return None
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    deadline = time.monotonic() + _HELLO_SECONDS
+    while len(data) < count:
+        if time.monotonic() > deadline:
+            raise LinkError("the hello is too slow")
+        piece = connection.recv(count - len(data))
+        if not piece:
+            raise LinkError("the other end closed the connection")
+        data += piece
+    return data
+
+
+def prepare(connection: socket.socket) -> None:
+    """Options of every hop: no delay, a dead peer is noticed, calls return to tell that we live."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # A peer whose host is gone: noticed within 5 s, whether we wait for it or send to it.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 5000)
+    if isinstance(connection, ssl.SSLSocket):
+        connection.settimeout(WAKE_SECONDS)
+        return
+    # Cheaper than settimeout(), which puts a poll() before every call.
+    connection.settimeout(None)
+    wake = struct.pack("@ll", 0, int(WAKE_SECONDS * 1e6))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wake)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wake)

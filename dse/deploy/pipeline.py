@@ -1,0 +1,547 @@
+"""A pipeline: stages on boards, set up together, running jobs, ended together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.deploy.client_wire import ChunkFailed, ClientWire
+from dse.deploy.job_outcome import JobDone, JobFailed, JobOutcome
+from dse.deploy.node.child import Limits
+from dse.deploy.node.frames import FrameError
+from dse.deploy.node.links import HopKey, LinkError, connect, tls_context
+from dse.deploy.node_control import ControlHub, Message, NodeControl, answer_of
+from dse.deploy.timings import JobTimings, StageTimings
+from dse.errors import DeployError, DseError, InputError
+
+#: Kinds of failure that are the consequence of another one, in all likelihood.
+_CONSEQUENCES = ("link",)
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage. ``node``: the manager of its board; ``main``: the program, an absolute path on
+    the board; ``config``: what its ``_parse_config`` gets, beside ``pipeline``; ``name``: of the
+    task in app.yaml; ``bind``: the address it listens on, on its board."""
+
+    node: NodeControl
+    main: str
+    config: dict[str, Any]
+    input_bytes: int
+    output_bytes: int
+    name: str = "stage"
+    bind: str = "127.0.0.1"
+    cpu: int = 1000
+    fpga: int = 1
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """``window``: chunks on the way over a hop at most; ``limits``: of the stages' compute
+    threads; ``link_seconds``: to set up one hop; ``stall_seconds``: without any result, while no
+    stage is seen computing, after which a job fails; ``verdict_seconds``: how long the reason of a
+    broken hop is waited for; ``tls``: PEM file for the client's ends, ``tls_on_boards``: its path
+    on each board."""
+
+    window: int = 64
+    limits: Limits = field(default_factory=Limits)
+    link_seconds: float = 10.0
+    stall_seconds: float = 15.0
+    verdict_seconds: float = 5.0
+    tls: Path | None = None
+    tls_on_boards: tuple[str, ...] = ()
+
+
+class PipelineFailed(DeployError):
+    """The pipeline cannot be set up, or is down. ``stage``: where it began, None if unknown."""
+
+    def __init__(self, stage: int | None, reason: str) -> None:
+        super().__init__(f"stage {stage}: {reason}" if stage is not None else reason)
+        self.stage = stage
+        self.reason = reason
+
+
+@dataclass
+class _StageState:
+    """What is known of one stage. ``ended``: why it is over ("" in peace); ``cause``: of what kind
+    (dse/deploy/node/child.py)."""
+
+    task: str
+    is_spawned: bool = False
+    port: int | None = None
+    manifest: str | None = None
+    links: set[int] = field(default_factory=set)
+    is_running: bool = False
+    ended: str | None = None
+    cause: str = ""
+
+
+#: Told of each change: position of the stage and its new state in a word.
+StateListener = Callable[[int, str], None]
+
+
+class Pipeline:
+    """``start`` it, ``run`` jobs, ``close`` it; a context manager that does the first and last.
+
+    ``epoch``: rises with every new pipeline that takes a job again. ``manifest``: the sha256 that
+    every stage must say it has loaded; None for stages that have none. ``on_state``: called, in
+    some thread, with a stage's position and ``spawned``, ``ready``, ``linked``, ``running`` or
+    ``ended``.
+    """
+
+    def __init__(
+        self,
+        hub: ControlHub,
+        stages: Sequence[StagePlan],
+        *,
+        app: str,
+        epoch: int = 1,
+        manifest: str | None = None,
+        options: PipelineOptions | None = None,
+        on_state: StateListener | None = None,
+    ) -> None:
+        if not stages:
+            raise InputError("a pipeline of no stages")
+        for before, after in pairwise(stages):
+            if before.output_bytes != after.input_bytes:
+                raise InputError(
+                    f"{before.name} gives {before.output_bytes} bytes, "
+                    f"{after.name} takes {after.input_bytes}"
+                )
+        self.epoch = epoch
+        self.stages = tuple(stages)
+        self._hub = hub
+        self._app = app
+        self._manifest = manifest
+        self._options = options or PipelineOptions()
+        self._on_state = on_state or (lambda position, state: None)
+        self._id = secrets.token_bytes(16)
+        self._changed = threading.Condition()
+        self._states = [
+            _StageState(f"{self._id.hex()[:8]}-{epoch}-{position}")
+            for position in range(len(stages))
+        ]
+        self._wire: ClientWire | None = None
+        self._job = 0
+        self._failure: PipelineFailed | None = None
+        self._forget: Callable[[], None] = lambda: None
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_out, False)
+        os.set_blocking(self._wake_in, False)
+        self._is_closed = False
+        self._progress_at = 0.0
+
+    def __enter__(self) -> Pipeline:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes jobs."""
+        return self._wire is not None and self._failure is None and not self._is_closed
+
+    @property
+    def failure(self) -> PipelineFailed | None:
+        """Why it is down."""
+        return self._failure
+
+    # -- setting up -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring every stage up: all load, all say which manifest they hold, then hop after hop is
+        linked, then all run. PipelineFailed, with every stage ended, if any of it fails."""
+        self._forget = self._hub.listen(self._told)
+        try:
+            self._spawn()
+            self._wait_ready()
+            self._link_all()
+            self._run_all()
+        except BaseException as error:
+            if isinstance(error, DseError) and self._failure is None:
+                self._failure = (
+                    error if isinstance(error, PipelineFailed) else PipelineFailed(None, str(error))
+                )
+            self.close()
+            raise
+
+    def _spawn(self) -> None:
+        answers = []
+        for position, (stage, state) in enumerate(zip(self.stages, self._states, strict=True)):
+            config = {
+                **stage.config,
+                "pipeline": {
+                    "id": self._id.hex(),
+                    "epoch": self.epoch,
+                    "position": position,
+                    "stages": len(self.stages),
+                    "bind": stage.bind,
+                    "window": self._options.window,
+                    "input_bytes": stage.input_bytes,
+                    "output_bytes": stage.output_bytes,
+                    "manifest": self._manifest,
+                    "tls": self._tls_on_board(position),
+                },
+            }
+            state.is_spawned = True
+            answer = stage.node.request(
+                "spawn",
+                task=state.task,
+                app=self._app,
+                name=stage.name,
+                peer=position,
+                main=stage.main,
+                config=config,
+                limits=self._options.limits._asdict(),
+                cpu=stage.cpu,
+                fpga=stage.fpga,
+            )
+            answers.append((stage.node, answer))
+        for position, (node, answer) in enumerate(answers):
+            try:
+                answer_of(node, answer, 10.0)
+            except DeployError as error:
+                raise PipelineFailed(position, str(error)) from error
+            self._on_state(position, "spawned")
+
+    def _tls_on_board(self, position: int) -> str | None:
+        return self._options.tls_on_boards[position] if self._options.tls_on_boards else None
+
+    def _wait_ready(self) -> None:
+        # Each manager watches the time its own stage takes to load; this is for a manager that
+        # does not.
+        seconds = self._options.limits.load + 10.0
+        self._await(lambda: all(state.port is not None for state in self._states), seconds, "load")
+        for position, state in enumerate(self._states):
+            if state.manifest != self._manifest:
+                raise PipelineFailed(
+                    position, f"it holds the manifest {state.manifest}, not {self._manifest}"
+                )
+
+    def _link_all(self) -> None:
+        """One hop after the other, so that no two ends wait for each other."""
+        first: socket.socket | None = None
+        last: socket.socket | None = None
+        try:
+            count = len(self.stages)
+            for hop in range(count + 1):
+                secret, nonce = secrets.token_bytes(32), secrets.token_bytes(32)
+                # Hop k leads into stage k, which accepts; hop N leads to us, and we connect.
+                acceptor = min(hop, count - 1)
+                port = self._states[acceptor].port
+                assert port is not None
+                host = self.stages[acceptor].node.address.data_host
+                self._order_link(acceptor, hop, "accept", host, port, secret, nonce)
+                if 0 < hop < count:
+                    self._order_link(hop - 1, hop, "connect", host, port, secret, nonce)
+                    self._await_linked(hop, acceptor, hop - 1)
+                    continue
+                tls = None
+                if self._options.tls is not None:
+                    tls = tls_context(self._options.tls, server=False)
+                key = HopKey(hop, self._id, self.epoch, secret, nonce, tls)
+                try:
+                    connection = connect((host, port), key, self._options.link_seconds)
+                except LinkError as error:
+                    raise self._verdict(acceptor, str(error)) from error
+                if hop == 0:
+                    first = connection
+                else:
+                    last = connection
+                self._await_linked(hop, acceptor)
+            assert first is not None
+            assert last is not None
+            self._wire = ClientWire(
+                first,
+                last,
+                (self.stages[0].input_bytes, self.stages[-1].output_bytes),
+                self._options.window,
+                self.epoch,
+                self._wake_out,
+            )
+        except BaseException:
+            for end in (first, last):
+                if end is not None:
+                    end.close()
+            raise
+
+    def _order_link(
+        self,
+        position: int,
+        hop: int,
+        role: str,
+        host: str,
+        port: int,
+        secret: bytes,
+        nonce: bytes,
+    ) -> None:
+        # Answered by `linked`; a refusal (the task is gone) shows by its `ended`.
+        self.stages[position].node.request(
+            "link",
+            task=self._states[position].task,
+            hop=hop,
+            role=role,
+            host=host,
+            port=port,
+            secret=secret.hex(),
+            nonce=nonce.hex(),
+            seconds=self._options.link_seconds,
+        )
+
+    def _await_linked(self, hop: int, *positions: int) -> None:
+        states = [self._states[position] for position in positions]
+        self._await(
+            lambda: all(hop in state.links for state in states),
+            self._options.link_seconds + 2.0,
+            f"link hop {hop}",
+        )
+
+    def _run_all(self) -> None:
+        for stage, state in zip(self.stages, self._states, strict=True):
+            stage.node.request("run", task=state.task)
+        self._await(lambda: all(state.is_running for state in self._states), 10.0, "run")
+
+    def _await(self, is_done: Callable[[], bool], seconds: float, what: str) -> None:
+        """Until ``is_done``, unless a stage ends first."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not is_done():
+                failed = any(state.ended is not None for state in self._states)
+                if failed or not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    break
+            else:
+                return
+        if failed:
+            raise self._verdict(None, f"a stage ended before it could {what}")
+        raise PipelineFailed(None, f"the stages did not {what} in {seconds:g} s: {self._summary()}")
+
+    # -- what nodes tell ------------------------------------------------------------------------
+
+    def _told(self, node: NodeControl, message: Message) -> None:
+        """In the control thread."""
+        kind = message["type"]
+        with self._changed:
+            if kind == "lost":
+                for position, stage in enumerate(self.stages):
+                    if stage.node is node:
+                        self._end(position, f"board {node.name} is silent", "lost")
+            else:
+                task = message.get("task")
+                for position, state in enumerate(self._states):
+                    if state.task == task and self.stages[position].node is node:
+                        self._stage_told(position, state, kind, message)
+            self._changed.notify_all()
+
+    def _stage_told(self, position: int, state: _StageState, kind: str, message: Message) -> None:
+        if kind == "ready":
+            state.port, state.manifest = int(message["port"]), message.get("manifest")
+        elif kind == "linked":
+            state.links.add(int(message["hop"]))
+        elif kind == "running":
+            state.is_running = True
+        elif kind == "ended":
+            reason = message.get("reason")
+            self._end(position, str(reason or ""), str(message.get("cause", "")))
+            return
+        else:
+            return
+        self._on_state(position, kind)
+
+    def _end(self, position: int, reason: str, cause: str) -> None:
+        state = self._states[position]
+        if state.ended is None:
+            state.ended, state.cause = reason, cause
+            self._on_state(position, "ended")
+        with suppress(OSError):
+            os.write(self._wake_in, b"x")
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        chunks: NDArray[np.uint8],
+        *,
+        deadline_seconds: float | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> JobOutcome:
+        """One job: ``chunks``, uint8 (chunks, input bytes). It ends exactly once, here.
+
+        ``deadline_seconds``: it fails if it takes longer, and the pipeline with it.
+        ``on_progress``: called now and then with how many results have come.
+        Raises InputError for chunks of another shape, PipelineFailed if the pipeline is down
+        already.
+        """
+        if self._wire is None or not self.is_up:
+            raise self._failure or PipelineFailed(None, "the pipeline is not up")
+        if chunks.ndim != 2 or chunks.shape[1] != self.stages[0].input_bytes:
+            raise InputError(
+                f"chunks of shape {chunks.shape}",
+                expected=f"(chunks, {self.stages[0].input_bytes})",
+            )
+        self._job += 1
+        began = self._progress_at = time.monotonic()
+        received_before = -1
+
+        def attend(received: int) -> None:
+            nonlocal received_before
+            self._drain_wake()
+            now = time.monotonic()
+            if any(state.ended is not None for state in self._states):
+                raise LinkError("a stage ended")
+            if received != received_before or self._is_computing():
+                received_before, self._progress_at = received, now
+            if on_progress is not None:
+                on_progress(received)
+            if deadline_seconds is not None and now - began > deadline_seconds:
+                raise PipelineFailed(None, f"not done within its {deadline_seconds:g} s")
+            if now - self._progress_at > self._options.stall_seconds:
+                raise PipelineFailed(
+                    None,
+                    f"nothing moved for {self._options.stall_seconds:g} s: {self._summary()}",
+                )
+
+        try:
+            result = self._wire.run(self._job, chunks, attend)
+        except ChunkFailed as error:
+            return JobFailed(self._job, self.epoch, error.stage, error.message, True)
+        except (LinkError, FrameError) as error:
+            failure = self._verdict(None, str(error))
+        except PipelineFailed as error:
+            failure = error
+        except BaseException:
+            # Interrupted within a job: nothing can be said of what is on the way.
+            self._failure = PipelineFailed(None, "interrupted")
+            raise
+        else:
+            return JobDone(
+                self._job, self.epoch, result.results, result.sent_ns, result.received_ns
+            )
+        self._failure = failure
+        self.close()
+        return JobFailed(self._job, self.epoch, failure.stage, failure.reason)
+
+    def timings(self, done: JobDone) -> JobTimings:
+        """When each chunk of ``done``, the last job, was where (at most the first 4096 of it).
+
+        Raises DeployError if a stage does not tell.
+        """
+        stages = []
+        answers = [
+            stage.node.request("timings", task=state.task)
+            for stage, state in zip(self.stages, self._states, strict=True)
+        ]
+        for position, (stage, answer) in enumerate(zip(self.stages, answers, strict=True)):
+            times = answer_of(stage.node, answer, 5.0).get("times")
+            if not isinstance(times, dict) or times.get("job") != done.job:
+                raise DeployError(f"stage {position} has no times of job {done.job}")
+            offset = stage.node.clock_offset_ns or 0
+            arrays = [
+                np.asarray(times[name], dtype=np.int64) + offset
+                for name in ("received_ns", "started_ns", "finished_ns", "sent_ns")
+            ]
+            stages.append(StageTimings(position, *arrays))
+        timed = min([len(done.sent_ns), *(len(one.sent_ns) for one in stages)])
+        return JobTimings(
+            done.sent_ns[:timed],
+            done.received_ns[:timed],
+            tuple(
+                StageTimings(
+                    one.position,
+                    one.received_ns[:timed],
+                    one.started_ns[:timed],
+                    one.finished_ns[:timed],
+                    one.sent_ns[:timed],
+                )
+                for one in stages
+            ),
+        )
+
+    def _drain_wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_out, 4096)
+
+    def _is_computing(self) -> bool:
+        """Whether a stage is at a chunk, as of the last heartbeat: its manager watches it."""
+        return any(reading.get("state") == "computing" for reading in self._readings() if reading)
+
+    def _readings(self) -> list[Message | None]:
+        return [
+            stage.node.readings.get(state.task)
+            for stage, state in zip(self.stages, self._states, strict=True)
+        ]
+
+    def _summary(self) -> str:
+        """Each stage in a word or two."""
+        said = []
+        for position, (state, reading) in enumerate(
+            zip(self._states, self._readings(), strict=True)
+        ):
+            if state.ended is not None:
+                word = f"ended ({state.ended})" if state.ended else "ended"
+            elif reading is None:
+                word = "unknown"
+            else:
+                word = str(reading.get("state"))
+            said.append(f"stage {position} {word}")
+        return ", ".join(said)
+
+    def _verdict(self, stage: int | None, symptom: str) -> PipelineFailed:
+        """What is behind ``symptom``: the stage that failed first, not those that it took along."""
+        deadline = time.monotonic() + self._options.verdict_seconds
+        with self._changed:
+            while True:
+                ended = [
+                    (position, state)
+                    for position, state in enumerate(self._states)
+                    if state.ended is not None
+                ]
+                causes = [
+                    one for one in ended if one[1].ended and one[1].cause not in _CONSEQUENCES
+                ]
+                if causes:
+                    position, state = causes[0]
+                    return PipelineFailed(position, state.ended or "")
+                if len(ended) == len(self._states):
+                    break
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    break
+        for position, state in ended:
+            if state.ended:
+                return PipelineFailed(position, state.ended)
+        return PipelineFailed(stage, symptom)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End every stage, and wait until each has ended, or its board is lost. May be repeated."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._wire is not None:
+            # Between two jobs the stages take the end of the stream as theirs.
+            self._wire.close()
+        for stage, state in zip(self.stages, self._states, strict=True):
+            if state.is_spawned and state.ended is None:
+                stage.node.request("stop", task=state.task)
+        deadline = time.monotonic() + 6.0
+        with self._changed:
+            while any(state.is_spawned and state.ended is None for state in self._states):
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    break
+        self._forget()
+        os.close(self._wake_in)
+        os.close(self._wake_out)
