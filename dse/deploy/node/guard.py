@@ -1,100 +1,180 @@
-"""Keeps watch beside the node manager of a board behind a network: when its client is gone, however
-it went, nothing stays.
+"""Stands between the network and the node manager of a board: when the client is gone, however it
+went, nothing of it stays on the board.
 
-``python3 node.pyz guard --folder DIR --silence SECONDS --bind HOST`` starts the node manager, hands
-it the first line of standard input, and then takes any byte there as a sign of life. When standard
-input ends, or is silent for longer than that (a link that is down ends nothing), it ends the
-manager and every process that belongs to the folder and removes the folder. It does the same when
-the manager ends first.
+This file is run by itself, with nothing of ours installed: the client sends its text over SSH
+(dse/deploy/ssh_guard.py has the other end). On standard input and output, in this order:
+
+1. out: one line of JSON behind MARK: versions, modules, and the new working folder on the board;
+2. in: one line of JSON: ``bind``, ``silence_seconds``, ``zipapp_bytes`` and ``start``, the line
+   for the node manager;
+3. in: the bytes of the zipapp;
+4. out: whatever the node manager writes, or one line behind MARK with ``refused``;
+5. in: any byte, now and then, as a sign of life.
+
+When standard input ends, or is silent for too long (a link that is down ends nothing), or the
+manager ends, every process that belongs to the folder is ended and the folder removed. Arguments:
+names of modules to import; behind ``--find`` of those only to look for.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 import select
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import List
+from typing import Any
 
+#: Before each line of our own: the shell of a board may print a greeting.
+MARK = "split-dse-guard "
 #: Set for the node manager and inherited by all it starts. As in dse/deploy/board_processes.py.
 FOLDER_VARIABLE = "DSE_BOARD_FOLDER"
-#: The first line holds two keys and a list of keys: more is no line of ours.
-LONGEST_LINE = 1 << 20
+#: A line holds a few keys and numbers; a zipapp has its own limit. More comes from nobody we know.
+LONGEST_LINE = 1 << 16
+LARGEST_ZIPAPP = 1 << 22
+#: How long the client may be silent until it has said how long it may be.
+FIRST_SILENCE_SECONDS = 30.0
 #: How long a manager whose standard input has ended may take to end its stages by itself.
 LEAVE_SECONDS = 2.0
 #: How often it is looked whether the manager still runs.
 GLANCE_SECONDS = 0.2
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="node.pyz guard")
-    parser.add_argument("command", choices=["guard"])
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--silence", type=float, required=True)
-    parser.add_argument("--bind", required=True)
-    options = parser.parse_args()
-    folder: Path = options.folder
+class ClientGone(Exception):
+    """Standard input ended, fell silent, or says what our client never says."""
+
+
+def main(arguments: list[str]) -> int:
+    signal.alarm(0)  # set by the command that ran this text, in case it never arrived
     # A connection that ends must not end the one who clears up behind it.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    manager = None
+    manager: subprocess.Popen[bytes] | None = None
+    folder: Path | None = None
+    code = 1
     try:
-        line = _first_line(options.silence)
-        if line is None:
-            return 1
-        (folder / "logs").mkdir(exist_ok=True)
-        with (folder / "logs" / "standard-error.log").open("wb") as errors:
-            manager = _start(folder, options.bind, errors.fileno())
+        folder = Path(tempfile.mkdtemp(prefix="dse-board-")).resolve()
+        _say(dict(_examine(arguments), folder=str(folder), free_bytes=_free_bytes(folder)))
+        told = json.loads(_read_line(FIRST_SILENCE_SECONDS))
+        zipapp = folder / "node.pyz"
+        content = _read(told["zipapp_bytes"], told["silence_seconds"])
+        with zipapp.open("wb") as file:
+            file.write(content)
+        (folder / "logs").mkdir()
+        manager = _start(zipapp, told["bind"])
         assert manager.stdin is not None
-        manager.stdin.write(line)
-        _watch(manager, options.silence)
+        manager.stdin.write(json.dumps(told["start"]).encode() + b"\n")
+        _watch(manager, told["silence_seconds"])
     except OSError as error:
-        print("guard: {}".format(error), file=sys.stderr)
+        _say({"refused": error.strerror or str(error)})
+    except (ClientGone, ValueError, KeyError, TypeError):
+        pass  # there is nobody to tell
     finally:
-        code = _clear(manager, folder)
+        if manager is not None:
+            code = _end(manager)
+        if folder is not None:
+            words = _last_words(folder)
+            _clear(folder)
+            if manager is not None and words:
+                _say({"last_words": words})
     return code
 
 
-def _start(folder: Path, bind: str, errors: int) -> "subprocess.Popen[bytes]":
-    def as_started_by_a_shell() -> None:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
-
-    return subprocess.Popen(
-        [sys.executable, sys.argv[0], "manage", "--folder", str(folder), "--bind", bind],
-        stdin=subprocess.PIPE,
-        stderr=errors,
-        bufsize=0,
-        cwd=str(folder),
-        env=dict(os.environ, **{FOLDER_VARIABLE: str(folder)}),
-        start_new_session=True,
-        preexec_fn=as_started_by_a_shell,
-    )
+def _say(content: dict[str, Any]) -> None:
+    with suppress(OSError):
+        os.write(1, (MARK + json.dumps(content) + "\n").encode())
 
 
-def _first_line(silence: float) -> "bytes | None":
-    """None where standard input ends or falls silent before there is one."""
+def _examine(arguments: list[str]) -> dict[str, Any]:
+    """Versions, and for each module its version, or None and why it cannot be used."""
+    imported, _, found = " ".join(arguments).partition("--find")
+    versions: dict[str, str | None] = {}
+    reasons: dict[str, str] = {}
+    for name in imported.split():
+        try:
+            module = import_module(name)
+            if name == "zmq" and not module.has("curve"):
+                raise ImportError("built without CURVE (libsodium)")
+            versions[name] = str(getattr(module, "__version__", "unknown"))
+        except Exception as error:
+            # Whatever a broken installation raises is the answer.
+            versions[name], reasons[name] = None, "{}: {}".format(type(error).__name__, error)[:200]
+    for name in found.split():
+        versions[name] = "unknown" if find_spec(name) is not None else None
+        if versions[name] is None:
+            reasons[name] = "not installed"
+    return {
+        "python": ".".join(str(number) for number in sys.version_info[:3]),
+        "machine": os.uname().machine,
+        "modules": versions,
+        "reasons": reasons,
+    }
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(str(folder))
+    return disk.f_bavail * disk.f_frsize
+
+
+def _receive(most: int, silence: float) -> bytes:
+    """At least one byte of standard input."""
+    if not select.select([0], [], [], silence)[0]:
+        raise ClientGone
+    piece = os.read(0, most)
+    if not piece:
+        raise ClientGone
+    return piece
+
+
+def _read_line(silence: float) -> bytes:
     line = b""
-    deadline = time.monotonic() + silence
     while not line.endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([0], [], [], left)[0]:
-            return None
-        # Byte by byte: what follows is not part of it. It is short.
-        piece = os.read(0, 1)
-        if not piece or len(line) >= LONGEST_LINE:
-            return None
-        line += piece
+        # Byte by byte: what follows is not part of it, and the line is short.
+        line += _receive(1, silence)
+        if len(line) > LONGEST_LINE:
+            raise ClientGone
     return line
 
 
-def _watch(manager: "subprocess.Popen[bytes]", silence: float) -> None:
+def _read(count: int, silence: float) -> bytes:
+    if not 0 < count <= LARGEST_ZIPAPP:
+        raise ClientGone
+    pieces: list[bytes] = []
+    while count > 0:
+        pieces.append(_receive(min(count, 1 << 16), silence))
+        count -= len(pieces[-1])
+    return b"".join(pieces)
+
+
+def _start(zipapp: Path, bind: str) -> subprocess.Popen[bytes]:
+    folder = zipapp.parent
+
+    def with_signals_as_usual() -> None:
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+
+    with (folder / "logs" / "standard-error.log").open("wb") as errors:
+        return subprocess.Popen(
+            [sys.executable, str(zipapp), "manage", "--folder", str(folder), "--bind", bind],
+            stdin=subprocess.PIPE,
+            stderr=errors,
+            bufsize=0,
+            cwd=str(folder),
+            env=dict(os.environ, **{FOLDER_VARIABLE: str(folder)}),
+            start_new_session=True,
+            preexec_fn=with_signals_as_usual,
+        )
+
+
+def _watch(manager: subprocess.Popen[bytes], silence: float) -> None:
     """Return when the client or the manager is gone."""
     heard = time.monotonic()
     while manager.poll() is None and time.monotonic() - heard < silence:
@@ -104,17 +184,30 @@ def _watch(manager: "subprocess.Popen[bytes]", silence: float) -> None:
             heard = time.monotonic()
 
 
-def _clear(manager: "subprocess.Popen[bytes] | None", folder: Path) -> int:
-    """End everything and remove everything; returns the manager's exit code."""
-    code = 1
-    if manager is not None:
-        assert manager.stdin is not None
-        with suppress(OSError):  # it has ended already
-            manager.stdin.close()
-        try:
-            code = manager.wait(LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            manager.kill()
+def _end(manager: subprocess.Popen[bytes]) -> int:
+    """Let the manager end, or end it; returns its exit code."""
+    assert manager.stdin is not None
+    with suppress(OSError):  # it has ended already
+        manager.stdin.close()
+    try:
+        return manager.wait(LEAVE_SECONDS)
+    except subprocess.TimeoutExpired:
+        manager.kill()
+        return 1
+
+
+def _last_words(folder: Path) -> str:
+    """The last line that the manager wrote to its standard error."""
+    with suppress(OSError):
+        text = (folder / "logs" / "standard-error.log").read_text(errors="replace")
+        for line in reversed(text.splitlines()):
+            if line.strip():
+                return line.strip()[:300]
+    return ""
+
+
+def _clear(folder: Path) -> None:
+    """End every process of the folder, remove the folder."""
     deadline = time.monotonic() + LEAVE_SECONDS
     while time.monotonic() < deadline:
         left = _processes(folder)
@@ -125,18 +218,19 @@ def _clear(manager: "subprocess.Popen[bytes] | None", folder: Path) -> int:
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.01)
     shutil.rmtree(str(folder), ignore_errors=True)
-    return code
 
 
-def _processes(folder: Path) -> List[int]:
+def _processes(folder: Path) -> list[int]:
     """Processes that carry the folder in their environment; this one does not."""
     marker = "{}={}".format(FOLDER_VARIABLE, folder).encode()
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
+            with suppress(OSError):  # another user's, or ended meanwhile
                 if marker in (entry / "environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
-            except OSError:
-                continue  # another user's, or ended meanwhile
     return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
