@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from time import monotonic_ns
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,8 @@ from dse.deploy.node.links import LinkError
 from dse.errors import DseError
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-#: Bytes that are framed ahead of the network.
-_AHEAD_BYTES = 1 << 18
+#: Payload of a frame from which on frames grow no more.
+_FRAME_BYTES = 1 << 16
 _TICK_MS = 50
 
 
@@ -72,7 +71,7 @@ class ClientWire:
         self._epoch = epoch
         self._wake = wake
         self._credit = window
-        self._credits = FrameReader(0, 1)
+        self._credits = FrameReader(0, 0)
         self._reader = FrameReader(chunk_bytes[1], window)
         self._order = JobOrder(epoch)
         self._poll = select.poll()
@@ -81,7 +80,9 @@ class ClientWire:
         self._poll.register(first, select.POLLIN)
         self._is_sending = False
         self._owed = 0
-        self._unsent = memoryview(b"")
+        self._unsent: list[bytes | memoryview] = []
+        self._frame_chunks = 1
+        self._is_secure = isinstance(first, ssl.SSLSocket)
 
     def run(self, job: int, chunks: NDArray[np.uint8], attend: Callable[[int], None]) -> WireResult:
         """``chunks``: uint8 (chunks, bytes of one). ``attend`` is told how many results are here.
@@ -117,50 +118,60 @@ class ClientWire:
 
     # -- sending --------------------------------------------------------------------------------
 
-    def _send(self, job: int, framed: int, count: int, content: Any, result: WireResult) -> int:
+    def _send(
+        self, job: int, framed: int, count: int, content: memoryview, result: WireResult
+    ) -> int:
         """Send what credit and network take; how many frames are framed so far, from -1."""
-        size = self._chunk_bytes[0]
         while True:
             if not self._unsent and framed <= count:
-                pieces: list[Any] = []
-                begun = framed
-                room = _AHEAD_BYTES
-                while framed <= count and room > 0:
-                    if framed < 0:
-                        pieces.append(frame_header(BEGIN, 0, job, self._epoch, count))
-                    elif framed == count:
-                        pieces.append(frame_header(END, 0, job, self._epoch, count))
-                    elif self._credit == 0:
+                if framed < 0:
+                    self._unsent = [frame_header(BEGIN, 0, job, self._epoch, count)]
+                    framed = 0
+                    self._frame_chunks = 1
+                if framed < count:
+                    if self._credit == 0:
                         self._take_credit()
-                        if self._credit == 0:
-                            break
-                        continue
-                    else:
-                        payload = content[framed * size : (framed + 1) * size]
-                        pieces.append(frame_header(DATA, 0, job, self._epoch, framed, payload))
-                        pieces.append(payload)
-                        self._credit -= 1
-                        room -= size
+                    last = min(count, framed + min(self._frame_chunks, self._credit))
+                    if last > framed:
+                        self._frame(job, framed, last, content)
+                        result.sent_ns[framed:last] = monotonic_ns()
+                        framed = last
+                if framed == count:
+                    self._unsent.append(frame_header(END, 0, job, self._epoch, count))
                     framed += 1
-                if not pieces:
+                if not self._unsent:
                     return framed
-                self._unsent = memoryview(b"".join(pieces))
-                result.sent_ns[max(begun, 0) : framed] = monotonic_ns()
-            if not self._push():
+            if not self._push() or framed > count:
                 return framed
-            if framed > count:
-                return framed
+
+    def _frame(self, job: int, first: int, last: int, content: memoryview) -> None:
+        """Chunks ``first`` to before ``last`` as a frame. Each frame holds four times as many as
+        the one before, so that the first stage starts with the first chunk and headers stay few."""
+        size = self._chunk_bytes[0]
+        payload = content[first * size : last * size]
+        self._unsent += [frame_header(DATA, 0, job, self._epoch, first, [payload]), payload]
+        self._credit -= last - first
+        if (last - first) * size < _FRAME_BYTES:
+            self._frame_chunks *= 4
 
     def _push(self) -> bool:
         """Hand the network what is framed; whether it took all of it."""
-        while self._unsent:
+        unsent = self._unsent
+        while unsent:
             try:
-                self._unsent = self._unsent[self._first.send(self._unsent) :]
+                if self._is_secure:
+                    sent = self._first.send(unsent[0])
+                else:
+                    sent = self._first.sendmsg(unsent)
             except _WOULD_BLOCK:
                 self._watch_sending(True)
                 return False
             except OSError as error:
                 raise LinkError(f"to stage 0: {error.strerror or error}") from error
+            while unsent and sent >= len(unsent[0]):
+                sent -= len(unsent.pop(0))
+            if sent:
+                unsent[0] = memoryview(unsent[0])[sent:]
         self._watch_sending(False)
         return True
 
@@ -190,8 +201,8 @@ class ClientWire:
         """Tell the stages that are still at the job that it is over."""
         if 0 <= framed <= count:
             reason = reason_payload("the job failed further on")
-            header = frame_header(FAIL, 0, job, self._epoch, framed, reason)
-            self._unsent = memoryview(b"".join([self._unsent, header, reason]))
+            header = frame_header(FAIL, 0, job, self._epoch, framed, [reason])
+            self._unsent += [header, reason]
         while not self._push():
             self._wait(attend, 0)
 
@@ -216,9 +227,12 @@ class ClientWire:
         while (frame := reader.next()) is not None:
             order.admit(frame)
             if frame.kind == DATA:
-                result.results[frame.sequence] = frame.payload
-                result.received_ns[frame.sequence] = now
-                taken += 1
+                some = slice(frame.sequence, frame.sequence + frame.chunks)
+                result.results[some] = np.frombuffer(frame.payload, np.uint8).reshape(
+                    frame.chunks, -1
+                )
+                result.received_ns[some] = now
+                taken += frame.chunks
             elif order.state == IDLE:
                 ending = frame._replace(payload=memoryview(bytes(frame.payload)))
                 break

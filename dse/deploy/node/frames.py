@@ -6,15 +6,15 @@ A frame is a header of 32 bytes and a payload. All numbers are little-endian:
     length u32 | crc u32
 
 ``crc`` is the CRC-32 (zlib) of the 28 bytes before it and of the payload. Which lengths are legal
-follows from the kind and from the frame size that the hop was configured with, and is checked
-before a byte of the payload is waited for: a header cannot make anyone allocate. docs/protocol.md
-has the whole protocol.
+follows from the kind and from the chunk size and window that the hop was configured with, and is
+checked before a byte of the payload is waited for: a header cannot make anyone allocate.
+docs/protocol.md has the whole protocol.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 from zlib import crc32
 
 from dse.errors import DseError
@@ -24,7 +24,7 @@ VERSION = 1
 
 #: A job begins; ``sequence`` is how many chunks it has.
 BEGIN = 1
-#: A chunk; ``sequence`` counts from 0.
+#: One chunk, or several that follow each other; ``sequence`` is the first one's, from 0.
 DATA = 2
 #: Every chunk of the job has passed; ``sequence`` is how many chunks it had.
 END = 3
@@ -50,7 +50,8 @@ class FrameError(DseError):
 
 
 class Frame(NamedTuple):
-    """One frame. ``payload`` is valid until the reader is filled again."""
+    """One frame. ``payload`` is valid until the reader is filled again; ``chunks``: how many it
+    holds, 0 but for DATA."""
 
     kind: int
     stage: int
@@ -58,6 +59,7 @@ class Frame(NamedTuple):
     epoch: int
     sequence: int
     payload: memoryview
+    chunks: int
 
     def __str__(self) -> str:
         name = KIND_NAMES.get(self.kind, str(self.kind))
@@ -65,11 +67,22 @@ class Frame(NamedTuple):
 
 
 def frame_header(
-    kind: int, stage: int, job: int, epoch: int, sequence: int, payload: bytes | memoryview = b""
+    kind: int,
+    stage: int,
+    job: int,
+    epoch: int,
+    sequence: int,
+    pieces: Sequence[bytes | memoryview] = (),
 ) -> bytes:
-    """The 32 bytes that go before ``payload``."""
-    head = _BEFORE_CRC.pack(MAGIC, VERSION, kind, stage, job, epoch, sequence, len(payload))
-    return head + _CRC.pack(crc32(payload, crc32(head)))
+    """The 32 bytes that go before a payload that is these ``pieces``, one after the other."""
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+    head = _BEFORE_CRC.pack(MAGIC, VERSION, kind, stage, job, epoch, sequence, length)
+    crc = crc32(head)
+    for piece in pieces:
+        crc = crc32(piece, crc)
+    return head + _CRC.pack(crc)
 
 
 def reason_payload(reason: str) -> bytes:
@@ -81,12 +94,14 @@ def reason_payload(reason: str) -> bytes:
 class FrameReader:
     """Takes bytes in, gives frames out, in a buffer of fixed size.
 
-    ``chunk_bytes``: the length of every DATA payload on this hop. ``window``: how many chunks the
-    other side may have on the way; so many frames, and no more, find room here.
+    ``chunk_bytes``: of every chunk on this hop. ``window``: how many chunks the other side may
+    have on the way; so many, in as many frames, and no more, find room here. A hop without chunks
+    (both 0) carries frames without payload only.
     """
 
     def __init__(self, chunk_bytes: int, window: int) -> None:
         self.chunk_bytes = chunk_bytes
+        self._most_bytes = window * chunk_bytes
         # One frame without a payload for each with one: jobs of a single chunk.
         capacity = window * (chunk_bytes + 3 * HEADER_BYTES) + HEADER_BYTES + REASON_BYTES
         self._buffer = bytearray(capacity)
@@ -111,7 +126,7 @@ class FrameReader:
         """
         if self._start == self._end:
             self._start = self._end = 0
-        elif self._start:
+        elif self._start and self._end > len(self._buffer) // 2:
             pending = self._end - self._start
             self._buffer[:pending] = self._buffer[self._start : self._end]
             self._start, self._end = 0, pending
@@ -140,15 +155,18 @@ class FrameReader:
         )
         if magic != MAGIC or version != VERSION:
             raise FrameError(f"not a frame: it begins with {magic!r}, version {version}")
-        if length != (self.chunk_bytes if kind == DATA else 0) and not (
-            kind == FAIL and length <= REASON_BYTES
-        ):
-            raise FrameError(
-                f"a {KIND_NAMES.get(kind, kind)} frame of {length} bytes",
-                expected=f"{self.chunk_bytes}" if kind == DATA else "none",
-            )
-        if kind not in KIND_NAMES:
+        chunks = 0
+        if kind == DATA:
+            if not 0 < length <= self._most_bytes or length % self.chunk_bytes:
+                raise FrameError(
+                    f"a DATA frame of {length} bytes",
+                    expected=f"a multiple of {self.chunk_bytes}, {self._most_bytes} at most",
+                )
+            chunks = length // self.chunk_bytes
+        elif kind not in KIND_NAMES:
             raise FrameError(f"a frame of kind {kind}", choices=KIND_NAMES)
+        elif length > (REASON_BYTES if kind == FAIL else 0):
+            raise FrameError(f"a {KIND_NAMES[kind]} frame of {length} bytes")
         if have < HEADER_BYTES + length:
             return None
         body = start + HEADER_BYTES
@@ -159,4 +177,4 @@ class FrameReader:
                 "is not that of its bytes"
             )
         self._start = body + length
-        return Frame(kind, stage, job, epoch, sequence, payload)
+        return Frame(kind, stage, job, epoch, sequence, payload, chunks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from time import monotonic_ns
 from typing import Callable, List, Optional, Union
 
 from dse.deploy.node.frames import CREDIT, DATA, Frame, FrameError, FrameReader, frame_header
@@ -13,6 +12,10 @@ from dse.deploy.node.links import LinkError
 #: What a read or write raises that returned only to let the thread say that it is alive.
 _WOKE = (BlockingIOError, socket.timeout, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _Buffer = Union[bytes, memoryview]
+#: Chunks of more bytes than this do not wait for others.
+_MOST_PENDING_BYTES = 1 << 17
+#: Taken in at a time: what the processor's cache still holds when it is looked at.
+_MOST_RECEIVED = 1 << 18
 
 
 class HopReceiver:
@@ -48,7 +51,7 @@ class HopReceiver:
         space = self._reader.free_space()
         while True:
             try:
-                count = self._connection.recv_into(space)
+                count = self._connection.recv_into(space, min(len(space), _MOST_RECEIVED))
             except _WOKE:
                 self._alive()
                 continue
@@ -80,49 +83,71 @@ class HopReceiver:
 
 
 class HopSender:
-    """Gives frames to a hop, a few at a time where they come quickly.
+    """Gives frames to a hop. Results that come quickly share a frame; ``flush`` sends it.
 
-    ``put`` collects, ``flush`` sends; ``alive``: called whenever a wait for room or credit goes on.
+    ``alive``: called whenever a wait for room or credit goes on.
     """
 
     def __init__(
         self,
         connection: socket.socket,
+        stage: int,
         window: int,
         epoch: int,
         alive: Callable[[], None],
     ) -> None:
         self._connection = connection
+        self._stage = stage
         self._window = window
         self._epoch = epoch
         self._alive = alive
         self._credit = window
-        self._credits = FrameReader(0, 1)
-        self._pending: List[_Buffer] = []
-        self.pending_bytes = 0
-        #: When the oldest frame that is not sent yet was put, in monotonic nanoseconds.
+        self._credits = FrameReader(0, 0)
+        self._ready: List[_Buffer] = []  # whole frames that are not sent yet
+        self._chunks: List[_Buffer] = []  # of the frame that grows behind them
+        self._job = 0
+        self._sequence = 0
+        self._chunk_bytes = 0
+        #: When the oldest chunk that is not sent yet was put, in monotonic nanoseconds.
         self.oldest_ns = 0
 
-    def put(self, kind: int, stage: int, job: int, sequence: int, payload: _Buffer = b"") -> None:
-        """Send a frame, now or with the next flush. ``payload`` must stay as it is until then."""
-        if kind == DATA:
-            if self._credit == 0:
-                self.flush()
-                self._wait_for_credit()
-            self._credit -= 1
-        if not self._pending:
-            self.oldest_ns = monotonic_ns()
-        self._pending.append(frame_header(kind, stage, job, self._epoch, sequence, payload))
-        if len(payload):
-            self._pending.append(payload)
-        self.pending_bytes += len(payload) + 32
+    def put(self, job: int, sequence: int, chunk: _Buffer, now_ns: int) -> None:
+        """Send a chunk, the one after the last of its job, with the next flush; it must stay as it
+        is until then."""
+        if self._credit == 0:
+            self.flush()
+            self._wait_for_credit()
+        self._credit -= 1
+        if not self._chunks:
+            self._job, self._sequence, self.oldest_ns = job, sequence, now_ns
+        self._chunks.append(chunk)
+        self._chunk_bytes += len(chunk)
+        if self._chunk_bytes > _MOST_PENDING_BYTES:
+            self.flush()
 
-    def flush(self) -> None:
-        """Hand over to the system what was put. LinkError if the hop broke."""
-        if self._pending:
-            pending, self._pending = self._pending, []
-            self.pending_bytes = 0
-            _send_all(self._connection, pending, self._alive)
+    def send(self, kind: int, stage: int, job: int, sequence: int, payload: bytes = b"") -> None:
+        """Send a frame that is no chunk with the next flush, behind what was put before."""
+        self._frame_chunks()
+        header = frame_header(kind, stage, job, self._epoch, sequence, [payload])
+        self._ready.append(header + payload)
+
+    def flush(self) -> bool:
+        """Hand over to the system what is not sent yet; whether there was anything. LinkError if
+        the hop broke."""
+        self._frame_chunks()
+        if not self._ready:
+            return False
+        ready, self._ready = self._ready, []
+        _send_all(self._connection, ready, self._alive)
+        return True
+
+    def _frame_chunks(self) -> None:
+        if self._chunks:
+            chunks, self._chunks, self._chunk_bytes = self._chunks, [], 0
+            self._ready.append(
+                frame_header(DATA, self._stage, self._job, self._epoch, self._sequence, chunks)
+            )
+            self._ready += chunks
 
     def close(self) -> None:
         """Close the connection."""

@@ -43,10 +43,10 @@ class JobOrder:
                 self.state == IDLE
                 or frame.job != self.job
                 or frame.sequence != self.next_sequence
-                or frame.sequence >= self.chunks
+                or frame.sequence + frame.chunks > self.chunks
             ):
                 raise self._unexpected(frame)
-            self.next_sequence += 1
+            self.next_sequence += frame.chunks
         elif kind == BEGIN:
             if self.state != IDLE or frame.job <= self.job:
                 raise self._unexpected(frame)

@@ -11,7 +11,7 @@ from time import monotonic_ns
 from typing import Any, Callable, Dict, List, Tuple
 
 from dse.deploy.node.engines.interface import PoisonedInput
-from dse.deploy.node.frames import BEGIN, DATA, FAIL, reason_payload
+from dse.deploy.node.frames import BEGIN, DATA, FAIL, Frame, reason_payload
 from dse.deploy.node.hop import HopReceiver, HopSender
 from dse.deploy.node.job_order import IDLE, RUNNING, JobOrder
 from dse.deploy.node.links import LinkError
@@ -21,7 +21,6 @@ from dse.errors import DseError
 #: Results wait for each other no longer than this, in nanoseconds, and only while more input is
 #: there already: a computation that takes longer is sent on by itself, at once.
 _COALESCE_NS = 50_000
-_COALESCE_BYTES = 1 << 18
 #: Chunks of a job of which times are kept.
 MOST_TIMED = 4096
 
@@ -93,14 +92,19 @@ class StageLoop:
             self._epoch,
             lambda: progress.report(WAITING),
         )
-        sender = HopSender(downstream, self._window, self._epoch, lambda: progress.report(SENDING))
+        sender = HopSender(
+            downstream,
+            self._position,
+            self._window,
+            self._epoch,
+            lambda: progress.report(SENDING),
+        )
         order = self._order
         received = 0
         while True:
             frame = receiver.next()
             if frame is None:
-                if sender.pending_bytes:
-                    self._flush(sender)
+                self._flush(sender)
                 progress.report(WAITING)
                 if not receiver.wait():
                     if order.state != IDLE:
@@ -110,9 +114,7 @@ class StageLoop:
                 continue
             order.admit(frame)
             if frame.kind == DATA:
-                if order.state == RUNNING:
-                    self._chunk(frame.sequence, frame.payload, received, sender)
-                receiver.consumed()
+                self._chunks(frame, received, receiver, sender)
                 continue
             if frame.kind == BEGIN:
                 self.times.begin(frame.job)
@@ -120,38 +122,43 @@ class StageLoop:
             elif order.failed_here:
                 continue
             # BEGIN, END and FAIL go on to the next stage.
-            sender.put(frame.kind, frame.stage, frame.job, frame.sequence, bytes(frame.payload))
+            sender.send(frame.kind, frame.stage, frame.job, frame.sequence, bytes(frame.payload))
 
-    def _chunk(self, sequence: int, payload: memoryview, received: int, sender: HopSender) -> None:
-        progress = self._progress
-        progress.sequence = sequence
-        progress.report(COMPUTING)
-        started = monotonic_ns()
-        try:
-            result = self._compute(payload)
-        except PoisonedInput as error:
-            self._order.fail_here()
-            reason = reason_payload(f"image {sequence}: {error}")
-            sender.put(FAIL, self._position, self._order.job, sequence, reason)
-            self._flush(sender)
-            return
-        finished = monotonic_ns()
-        if len(result) != self._chunk_bytes[1]:
-            raise StageError(
-                f"image {sequence} became {len(result)} bytes", expected=str(self._chunk_bytes[1])
-            )
-        if sequence < MOST_TIMED:
-            self.times.computed.append((received, started, finished))
-        sender.put(DATA, self._position, self._order.job, sequence, result)
-        if (
-            finished - started > _COALESCE_NS
-            or finished - sender.oldest_ns > _COALESCE_NS
-            or sender.pending_bytes > _COALESCE_BYTES
-        ):
-            self._flush(sender)
+    def _chunks(
+        self, frame: Frame, received: int, receiver: HopReceiver, sender: HopSender
+    ) -> None:
+        progress, order, compute = self._progress, self._order, self._compute
+        take, give = self._chunk_bytes
+        sequence = frame.sequence
+        for at in range(0, frame.chunks * take, take):
+            if order.state != RUNNING:
+                receiver.consumed()
+                continue
+            progress.sequence = sequence
+            progress.report(COMPUTING)
+            started = monotonic_ns()
+            try:
+                result = compute(frame.payload[at : at + take])
+            except PoisonedInput as error:
+                order.fail_here()
+                reason = reason_payload(f"image {sequence}: {error}")
+                sender.send(FAIL, self._position, order.job, sequence, reason)
+                receiver.consumed()
+                continue
+            finished = monotonic_ns()
+            if len(result) != give:
+                raise StageError(f"image {sequence} became {len(result)} bytes", expected=str(give))
+            if sequence < MOST_TIMED:
+                self.times.computed.append((received, started, finished))
+            sender.put(order.job, sequence, result, finished)
+            if finished - started > _COALESCE_NS or finished - sender.oldest_ns > _COALESCE_NS:
+                self._flush(sender)
+            receiver.consumed()
+            sequence += 1
 
     def _flush(self, sender: HopSender) -> None:
-        sender.flush()
+        if not sender.flush():
+            return
         times = self.times
         if len(times.computed) <= MOST_TIMED and (
             not times.flushed or times.flushed[-1][0] < len(times.computed)
