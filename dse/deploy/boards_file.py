@@ -130,7 +130,14 @@ def add_board(path: Path, board: Mapping[str, Any]) -> BoardEntry:
     if text and not text.endswith("\n"):
         text += "\n"
     text += ("\n" if text else "") + "\n".join(["[[boards]]", *lines]) + "\n"
-    added = _parse(text, path)[-1]
+    try:
+        added = _parse(text, path)[-1]
+    except DeployError as error:
+        raise DeployError(
+            "its boards are not written as [[boards]], so none can be appended",
+            where=path,
+            expected="a table [[boards]] for each board",
+        ) from error
     atomic_write(target, text)
     return added
 

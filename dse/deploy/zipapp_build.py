@@ -17,6 +17,7 @@ SHEBANG = b"#!/usr/bin/env python3\n"
 SHARED_MODULES = (
     "dse/errors.py",
     "finn_flows/wire_packing.py",
+    "finn_flows/simulation/harness_pipe.py",
 )
 #: Packages on the way to those, whose own code is the client's: they are shipped empty.
 EMPTY_PACKAGES = ("dse", "dse/deploy", "finn_flows", "finn_flows/simulation")
