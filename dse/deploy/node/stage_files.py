@@ -36,7 +36,7 @@ def read_stage(folder: Path, position: int, manifest_sha256: str) -> dict[str, A
             where=path,
             expected="sha256 %s" % manifest_sha256,
         )
-    stage = _stage(json.loads(data), position, path)
+    stage = _stage(data, position, path)
     files = stage["files"]
     for name in sorted(files):
         _check(folder / name, files[name])
@@ -53,23 +53,29 @@ def _manifest_bytes(path: Path) -> bytes:
         raise StageFileError("cannot read: %s" % (error.strerror or error), where=path) from error
 
 
-def _stage(manifest: Any, position: int, path: Path) -> dict[str, Any]:
-    # The hash says that this is what the client wrote; whether that client is of another version
-    # than this code is still to be asked.
+def _stage(data: bytes, position: int, path: Path) -> dict[str, Any]:
+    # The hash says that this is what the client wrote; whether that client writes what this code
+    # reads is still to be asked.
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise StageFileError("no JSON: %s" % error, where=path) from error
     if (manifest.get("format"), manifest.get("version")) != (FORMAT, FORMAT_VERSION):
         raise StageFileError(
             "a manifest of format %s %s" % (manifest.get("format"), manifest.get("version")),
             where=path,
             expected="%s %d" % (FORMAT, FORMAT_VERSION),
         )
-    stages = manifest["stages"]
+    stages = manifest.get("stages")
+    if not isinstance(stages, list):
+        raise StageFileError("no stages", where=path)
     if not 0 <= position < len(stages):
         raise StageFileError(
             "no stage %d" % position, where=path, choices=[str(at) for at in range(len(stages))]
         )
     stage: dict[str, Any] = stages[position]
     for name in stage["files"]:
-        if Path(name).name != name:
+        if Path(name).name != name or name == "..":
             raise StageFileError("names a file outside its folder: %s" % name, where=path)
     return stage
 

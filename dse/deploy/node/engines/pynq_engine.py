@@ -54,7 +54,7 @@ class PynqEngine(Engine):
     def load(self, folder: Path, stage: dict[str, Any]) -> None:
         """See Engine. Programs the FPGA, writes weights and thresholds, allocates both buffers."""
         try:
-            import pynq
+            import pynq  # type: ignore[import-not-found]  # only boards have it
         except ImportError as error:
             raise DseError("the pynq engine needs pynq: %s" % error) from error
         parameters = stage["parameters"]
