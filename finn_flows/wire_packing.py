@@ -11,6 +11,7 @@ Only numpy is imported, and only syntax of Python 3.8 is used: this file runs on
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Tuple
 
 import numpy as np
@@ -36,19 +37,21 @@ def pack(tensor: np.ndarray, bits: int, signed: bool = True, bipolar: bool = Fal
     that the type cannot hold: truncating it would be a silent wrong answer.
     """
     images = tensor.shape[0]
-    values = np.ascontiguousarray(tensor).reshape(images, -1).astype(np.int64)
+    values = np.ascontiguousarray(tensor).reshape(images, -1)
     _check_range(values, bits, signed, bipolar)
     if bipolar:
         values = (values + 1) >> 1
     words = words_per_image(values.shape[1], bits)
-    if WORD_BITS % bits == 0:
-        # The quick way, for 1, 2, 4, 8, 16 and 32 bits: no value straddles two words.
-        lanes = WORD_BITS // bits
-        codes = np.zeros((images, words, lanes), dtype=np.uint64)
-        flat = codes.reshape(images, words * lanes)
-        flat[:, : values.shape[1]] = values.astype(np.uint64) & np.uint64(2**bits - 1)
-        codes <<= np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
-        return np.bitwise_or.reduce(codes, axis=2).astype("<u8")
+    if 8 % bits == 0:
+        # The quick way: no value straddles two bytes.
+        codes = np.zeros((images, words * WORD_BITS // bits), dtype=np.uint8)
+        codes[:, : values.shape[1]] = values
+        codes &= 2**bits - 1
+        packed = np.zeros((images, words * WORD_BITS // 8), dtype=np.uint8)
+        for lane in range(8 // bits):
+            packed |= codes[:, lane :: 8 // bits] << (lane * bits)
+        return packed.view("<u8")
+    values = values.astype(np.int64)
     stream = np.zeros((images, words * WORD_BITS), dtype=np.uint8)
     single = (values[:, :, None] >> np.arange(bits, dtype=np.int64)) & 1
     stream[:, : values.shape[1] * bits] = single.reshape(images, -1)
@@ -76,27 +79,43 @@ def unpack(
             "a tensor of shape %s at %d bits takes %d words, not %s"
             % (tuple(shape), bits, expected, words.shape[1:])
         )
-    if WORD_BITS % bits == 0:
-        lanes = WORD_BITS // bits
-        shifts = np.arange(lanes, dtype=np.uint64) * np.uint64(bits)
-        lane_codes = (words.astype(np.uint64)[:, :, None] >> shifts) & np.uint64(2**bits - 1)
-        codes = lane_codes.reshape(images, expected * lanes).astype(np.int64)
-        padding = codes[:, values:]
-        codes = codes[:, :values]
+    raw = np.ascontiguousarray(words.astype("<u8", copy=False)).view(np.uint8)
+    if not _is_padded_with_zeros(raw, values * bits):
+        raise ValueError("padding bits of the last word are not zero")
+    if 8 % bits == 0:
+        # The quick way: no value straddles two bytes, so there are 256 bytes to know.
+        found = np.take(_values_of_bytes(bits, signed, bipolar), raw, axis=0)
+        found = found.reshape(images, -1)[:, :values]
     else:
-        raw = np.ascontiguousarray(words.astype("<u8")).view(np.uint8)
         stream = np.unpackbits(raw, axis=1, bitorder="little").astype(np.int64)
-        padding = stream[:, values * bits :]
         single = stream[:, : values * bits].reshape(images, values, bits)
         codes = (single << np.arange(bits, dtype=np.int64)).sum(axis=2)
-    if padding.any():
-        raise ValueError("padding bits of the last word are not zero")
+        found = _values_of_codes(codes, bits, signed, bipolar).astype(np.int32)
+    return found.reshape(images, *shape)
+
+
+@lru_cache(maxsize=None)
+def _values_of_bytes(bits: int, signed: bool, bipolar: bool) -> np.ndarray:
+    """int32 (256, values in a byte)."""
+    codes = np.arange(256)[:, None] >> np.arange(0, 8, bits) & (2**bits - 1)
+    return _values_of_codes(codes, bits, signed, bipolar).astype(np.int32)
+
+
+def _values_of_codes(codes: np.ndarray, bits: int, signed: bool, bipolar: bool) -> np.ndarray:
     if bipolar:
-        codes = 2 * codes - 1
-    elif signed:
-        sign = np.int64(1) << np.int64(bits - 1)
-        codes = (codes ^ sign) - sign
-    return codes.astype(np.int32).reshape(images, *shape)
+        return 2 * codes - 1
+    if not signed:
+        return codes
+    sign = np.int64(1) << np.int64(bits - 1)
+    return (codes ^ sign) - sign
+
+
+def _is_padded_with_zeros(raw: np.ndarray, used: int) -> bool:
+    """Whether each image's bits from ``used`` on are 0. ``raw``: uint8 (images, bytes)."""
+    whole, rest = divmod(used, 8)
+    if rest and (raw[:, whole] >> rest).any():
+        return False
+    return not raw[:, whole + (rest > 0) :].any()
 
 
 def _check_range(values: np.ndarray, bits: int, signed: bool, bipolar: bool) -> None:
