@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
 
 from dse.deploy.board import NodeAddress
+from dse.deploy.key_files import ClientKeys
 from dse.deploy.node.manager import boot_identity
 from dse.deploy.node.messages import MOST_BYTES, MessageError, decode, encode
 from dse.errors import DeployError, DseError
@@ -31,20 +31,6 @@ Listener = Callable[["NodeControl", Message], None]
 
 #: What a node says of its own accord.
 TOLD = ("ready", "linked", "running", "ended", "output", "event", "lost")
-
-
-@dataclass(frozen=True)
-class ClientKeys:
-    """A CURVE key pair, z85 text of 40 characters each."""
-
-    public_key: str
-    secret_key: str = field(repr=False)
-
-    @classmethod
-    def new(cls) -> ClientKeys:
-        """For one deployment."""
-        public_key, secret_key = zmq.curve_keypair()
-        return cls(public_key.decode(), secret_key.decode())
 
 
 class NodeControl:
@@ -221,8 +207,8 @@ class ControlHub:
     def _dealer(self, address: NodeAddress) -> zmq.Socket[bytes]:
         dealer: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         dealer.curve_serverkey = address.server_key.encode()
-        dealer.curve_publickey = self._keys.public_key.encode()
-        dealer.curve_secretkey = self._keys.secret_key.encode()
+        dealer.curve_publickey = self._keys.public.encode()
+        dealer.curve_secretkey = self._keys.secret.encode()
         dealer.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
         dealer.setsockopt(zmq.LINGER, 200)
         dealer.connect(address.control)

@@ -1,0 +1,147 @@
+"""``dse deploy``: the parts of a network on boards, as a pipeline, measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from dse.cli.options import SplitList, folding_option, json_option, network_options
+
+EXIT_DIFFERS = 1
+
+
+@click.command()
+@network_options
+@click.option(
+    "--split",
+    "splits",
+    type=SplitList(),
+    metavar="K",
+    help="Cut after layer K; 2,5 makes three parts. [default: what `dse choose` says]",
+)
+@click.option(
+    "--pool",
+    type=click.Choice(["before", "after"]),
+    default="before",
+    show_default=True,
+    help="Side of each cut on which a max-pool there stands.",
+)
+@click.option(
+    "--parts",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="In so many parts, cut so that they are balanced.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["onnx", "rtl", "pynq"]),
+    help="What computes: onnxruntime, the circuit cycle by cycle, an FPGA. "
+    "[default: the board's; onnx on emulated boards]",
+)
+@click.option(
+    "--boards",
+    "boards_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="boards.toml. [default: boards emulated on this machine]",
+)
+@click.option("--board", "names", multiple=True, metavar="NAME", help="These boards, in order.")
+@click.option(
+    "--images", type=click.IntRange(min=1), metavar="N", help="Images a run. [default: 20]"
+)
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=30, show_default=True, metavar="R", help="Runs."
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="FILE|digits",
+    help="A picture, may be repeated; or the held-out digits. [default: digits]",
+)
+@click.option("--tls", is_flag=True, help="TLS between the boards.")
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1, max=100),
+    default=2,
+    show_default=True,
+    help="How often a job whose pipeline broke is tried in all.",
+)
+@folding_option
+@click.option(
+    "--sweep",
+    type=click.Path(path_type=Path),
+    default=Path("build/sweep"),
+    show_default=True,
+    metavar="DIR",
+    help="Sweep that says where to cut if nothing else does.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/deploy"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the application, deploy.json, the timeline and the logs.",
+)
+@json_option
+def deploy(
+    weights: str | None,
+    model: Path | None,
+    splits: frozenset[int] | None,
+    pool: Literal["before", "after"],
+    parts: int | None,
+    engine: str | None,
+    boards_file: Path | None,
+    names: tuple[str, ...],
+    images: int | None,
+    runs: int,
+    inputs: tuple[str, ...],
+    tls: bool,
+    attempts: int,
+    folding: str | None,
+    sweep: Path,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Run a network in parts on boards, and measure it.
+
+    Each part runs on a board of its own; images stream from one to the next. Without --boards the
+    boards are emulated by processes of this machine. Exit code 1 if a single result differs from
+    the unsplit network.
+    """
+    from dse.deploy.deploy_command import DeployRequest, deploy_network
+    from dse.deploy.deploy_progress import deploy_progress
+
+    if names and boards_file is None:
+        raise click.UsageError("--board names a board of a file: give --boards, too")
+    request = DeployRequest(
+        weights=weights,
+        model=model,
+        splits=tuple(sorted(splits or ())),
+        pool=pool,
+        parts=parts,
+        engine=engine,
+        boards_file=boards_file,
+        board_names=names,
+        images=images,
+        runs=runs,
+        inputs=inputs,
+        tls=tls,
+        attempts=attempts,
+        folding=folding,
+        sweep=sweep,
+        out=out,
+    )
+    with deploy_progress(quiet=as_json) as progress:
+        result = deploy_network(request, progress)
+        files = result.write()
+    if as_json:
+        click.echo(json.dumps(result.to_json(), indent=1))
+    else:
+        click.echo(result.as_text())
+        click.echo("\n" + "\n".join(str(file) for file in files))
+    return 0 if result.runs.identical else EXIT_DIFFERS

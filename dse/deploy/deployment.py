@@ -1,0 +1,198 @@
+"""An application's jobs on boards: the pipeline, brought up again when it broke."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.deploy.application import Application
+from dse.deploy.board import Board
+from dse.deploy.job_outcome import JobDone, JobFailed, JobOutcome
+from dse.deploy.link_certificate import make_link_certificate
+from dse.deploy.nodes import Nodes
+from dse.deploy.pipeline import (
+    Pipeline,
+    PipelineFailed,
+    PipelineOptions,
+    StateListener,
+    StagePlan,
+)
+from dse.deploy.timings import JobTimings
+from dse.errors import InputError
+
+_LOOPBACK = "127.0.0.1"
+
+
+class Deployment:
+    """The pipeline of ``application`` on ``nodes``, a job to a board, in their order.
+
+    A context manager: entering copies the application to the boards and brings the pipeline up,
+    leaving ends it (the boards stay up). ``secure``: TLS on every hop. ``attempts``: how often a
+    job is tried in all: a job whose pipeline broke is run again as a whole, in a new epoch, on
+    boards that are up again; one whose input cannot be computed is not.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        nodes: Nodes,
+        *,
+        options: PipelineOptions | None = None,
+        secure: bool = False,
+        attempts: int = 1,
+        on_state: StateListener | None = None,
+    ) -> None:
+        if len(nodes.boards) != len(application.jobs):
+            raise InputError(
+                f"{application.app_name} has {len(application.jobs)} jobs",
+                expected=f"one for each of the {len(nodes.boards)} boards",
+            )
+        self.application = application
+        self.epoch = 0
+        self.failures: list[JobFailed] = []
+        self._nodes = nodes
+        self._options = options or PipelineOptions()
+        self._secure = secure
+        self._attempts = attempts
+        self._on_state = on_state
+        self._pipeline: Pipeline | None = None
+        self._own = tempfile.TemporaryDirectory(prefix="dse-deployment-")
+        self._certificate: Path | None = None
+
+    def __enter__(self) -> Deployment:
+        try:
+            self._bring_up()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def chunk_bytes(self) -> tuple[int, int]:
+        """Of a chunk, and of a result."""
+        jobs = self.application.jobs
+        return jobs[0].input_bytes, jobs[-1].output_bytes
+
+    def run(
+        self,
+        chunks: NDArray[np.uint8],
+        *,
+        deadline_seconds: float | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> JobOutcome:
+        """One job, see Pipeline.run. What failed on the way is in ``failures``.
+
+        Raises InputError for chunks of another shape, DeployError if boards cannot be brought up
+        again.
+        """
+        outcome: JobOutcome | None = None
+        for attempt in range(self._attempts):
+            if self._pipeline is None or not self._pipeline.is_up:
+                try:
+                    self._bring_up()
+                except PipelineFailed as error:
+                    outcome = JobFailed(0, self.epoch, error.stage, error.reason)
+                    self.failures.append(outcome)
+                    continue
+            assert self._pipeline is not None
+            outcome = self._pipeline.run(
+                chunks, deadline_seconds=deadline_seconds, on_progress=on_progress
+            )
+            if isinstance(outcome, JobDone):
+                return outcome
+            self.failures.append(outcome)
+            if outcome.pipeline_is_up or attempt + 1 == self._attempts:
+                break
+        assert outcome is not None
+        return outcome
+
+    def timings(self, done: JobDone) -> JobTimings:
+        """See Pipeline.timings."""
+        if self._pipeline is None:
+            raise InputError("the deployment is not up")
+        return self._pipeline.timings(done)
+
+    def close(self) -> None:
+        """End the pipeline. May be called twice."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+        self._own.cleanup()
+
+    def _bring_up(self) -> None:
+        """A pipeline in a new epoch, on boards that are all up."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+        self._nodes.revive()
+        self.epoch += 1
+        options = self._options
+        if self._secure:
+            certificate, paths = self._tls()
+            options = replace(options, tls=certificate, tls_on_boards=paths)
+        self._pipeline = Pipeline(
+            self._nodes.hub,
+            self._plans(),
+            app=self.application.app_name,
+            epoch=self.epoch,
+            manifest=self.application.manifest,
+            options=options,
+            on_state=self._on_state,
+        )
+        self._pipeline.start()
+
+    def _plans(self) -> list[StagePlan]:
+        application, nodes = self.application, self._nodes
+        jobs = list(zip(nodes.boards, application.jobs, strict=True))
+        copies: list[tuple[Board, Path, str]] = []
+        for board, job in jobs:
+            copies.append((board, application.folder / job.main_dir, f"{job.job_name}-program"))
+            if job.data_dir is not None:
+                copies.append((board, application.folder / job.data_dir, job.job_name))
+        nodes.put_all(copies)
+        plans = []
+        for board, job in jobs:
+            # Copied above: these are the paths that are known already.
+            main = nodes.put(board, application.folder / job.main_dir, f"{job.job_name}-program")
+            config = dict(job.config)
+            if job.data_dir is not None:
+                folder = application.folder / job.data_dir
+                config["stage"] = nodes.put(board, folder, job.job_name)
+            control = nodes.control(board)
+            host = control.address.data_host
+            plans.append(
+                StagePlan(
+                    node=control,
+                    main=f"{main}/{job.main_file}",
+                    config=config,
+                    input_bytes=job.input_bytes,
+                    output_bytes=job.output_bytes,
+                    name=job.job_name,
+                    bind=_LOOPBACK if host == _LOOPBACK else "0.0.0.0",
+                    cpu=job.cpu_quota,
+                    fpga=job.fpga,
+                )
+            )
+        return plans
+
+    def _tls(self) -> tuple[Path, tuple[str, ...]]:
+        """The certificate's path here, and on each board."""
+        if self._certificate is None:
+            folder = Path(self._own.name) / "tls"
+            folder.mkdir(mode=0o700)
+            self._certificate = folder / "hop.pem"
+            self._certificate.touch(mode=0o600)
+            self._certificate.write_bytes(make_link_certificate())
+        folder = self._certificate.parent
+        copies: Sequence[str] = self._nodes.put_all(
+            [(board, folder, "tls") for board in self._nodes.boards]
+        )
+        paths = tuple(f"{copy}/{self._certificate.name}" for copy in copies)
+        return self._certificate, paths
