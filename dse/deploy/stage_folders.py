@@ -115,7 +115,12 @@ def _publish(
             atomic_write(folder / MANIFEST_NAME, manifest.to_bytes())
         if directory.exists():
             directory.rename(old)
-        new.rename(directory)
+        try:
+            new.rename(directory)
+        except OSError:
+            if old.exists():
+                old.rename(directory)
+            raise
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror or error}", where=directory) from error
     finally:

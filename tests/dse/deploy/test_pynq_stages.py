@@ -17,12 +17,14 @@ import pytest
 from dse.deploy.node.engines.interface import PoisonedInput
 from dse.deploy.node.engines.pynq_engine import PynqEngine, TransferError
 from dse.deploy.node.stage_files import StageFileError, read_stage
+from dse.deploy.pipeline_parts import pipeline_parts
 from dse.deploy.stage_folders import StageFolders, write_stage_folders
 from dse.errors import DeployError, DseError, InputError
 from finn_flows.cut import Cut, CutTensor
-from finn_flows.folding import published_folding
+from finn_flows.folding import Folding, published_folding
 from finn_flows.integer_reference import run_integers
 from finn_flows.network import Network
+from finn_flows.network_file import load_network, save_network
 from finn_flows.weights import load_weights
 from reports.sweep_record import PartName
 from tests.dse.deploy.chained_engines import chained, loaded
@@ -100,6 +102,24 @@ def test_published_weights_on_two_boards(bnn_pynq_directory: Path, tmp_path: Pat
     with loaded(stages) as engines:
         found = chained(engines, words_of(network, images))
     np.testing.assert_array_equal(found, result_words(network, images))
+
+
+def test_a_board_between_two_others(tmp_path: Path) -> None:
+    """Its part is exported, and its overlay is built of it as of a network of its own."""
+    cuts, folding = (Cut(0), Cut(1)), small_folding()
+    part = pipeline_parts(SMALL, cuts)[1].network
+    save_network(part, tmp_path / "part.npz")
+    alone = Folding("alone", folding.layers[1:2])
+    overlay = write_overlay_folder(
+        load_network(tmp_path / "part.npz"), None, PartName.WHOLE, alone, tmp_path / "part"
+    )
+    stages = write_stage_folders(
+        SMALL, cuts, ["onnx", "pynq", "onnx"], tmp_path / "stages", overlays={1: overlay}
+    )
+    images = random_input(4, SMALL, 5)
+    with loaded(stages) as engines:
+        found = chained(engines, words_of(SMALL, images))
+    np.testing.assert_array_equal(found, result_words(SMALL, images))
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,27 @@ def test_a_write_that_fails_leaves_what_was_there(
     } == before
 
 
+def test_folders_that_cannot_be_put_in_place_leave_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "stages"
+    before = contents(write_stage_folders(SMALL, CUTS, ENGINES, directory))
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OutputError, match="stages: cannot write: No space left on device"):
+        write_stage_folders(SMALL, (Cut(1),), ["onnx"] * 2, directory)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["stages"]
+    assert {
+        f"{file.parent.name}/{file.name}": file.read_bytes() for file in directory.glob("*/*")
+    } == before
+
+
 def test_stages_need_an_engine_each_that_there_is(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 engines for 3 stages; expected one for each"):
         write_stage_folders(SMALL, CUTS, ENGINES[:2], tmp_path / "stages")
