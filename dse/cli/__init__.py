@@ -18,6 +18,7 @@ import click
 
 from dse.cli.ending_signals import Terminated, ending_signals
 from dse.cli.standard_streams import prepare_standard_streams, silence_output
+from dse.cli.strict_group import StrictGroup
 from dse.errors import DseError, OutputError
 
 #: Every command with its short help, in the order of use. ``dse/cli/<name>.py`` holds the command
@@ -30,6 +31,8 @@ COMMANDS = {
     "run": "Classify pictures with the network, whole or in two parts.",
     "build": "Build the parts of a split as folders that stand alone.",
     "simulate": "Simulate the circuit of the network or a part, cycle by cycle.",
+    "deploy": "Run the parts of a network on boards, as a pipeline.",
+    "boards": "Name the boards to deploy to, check them, make keys.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",
     "doctor": "Show what is installed and what each backend needs.",
@@ -41,7 +44,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 1  # as click has it
 
 
-class CommandGroup(click.Group):
+class CommandGroup(StrictGroup):
     """Imports a command only when it is called, and turns every exception into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,16 +57,6 @@ class CommandGroup(click.Group):
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if not args[0].startswith("-") and args[0] not in COMMANDS:
-            ctx.fail(f"no such command {args[0]!r} (choose from {', '.join(COMMANDS)})")
-        name, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
-            _refuse_empty_values(click.Context(command, parent=ctx, info_name=name), rest)
-        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -114,15 +107,6 @@ class CommandGroup(click.Group):
             _complain(f"error: {what}; this is a bug; rerun with --debug")
             sys.exit(EXIT_BUG)
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def _refuse_empty_values(ctx: click.Context, arguments: Sequence[str]) -> None:
-    """An empty value is a variable that was not set; it must not mean the default."""
-    given, _, _ = ctx.command.make_parser(ctx).parse_args(list(arguments))
-    for parameter in ctx.command.params:
-        values = given.get(parameter.name)
-        if "" in (values if isinstance(values, (list, tuple)) else (values,)):
-            raise click.BadParameter("is empty", ctx, parameter)
 
 
 def _complain(line: str) -> None:

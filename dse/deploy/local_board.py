@@ -17,12 +17,13 @@ from dse.deploy.board import NodeAddress
 from dse.deploy.board_processes import FOLDER_VARIABLE, kill_board_processes
 from dse.deploy.node_start import LONGEST_ANSWER, NodeAnswer, NodeStart, read_answer
 from dse.deploy.stage_names import check_stage_name
+from dse.deploy.standard_error import StandardError
 from dse.deploy.zipapp_build import build_node_zipapp
 from dse.errors import DeployError, DseError
 
 HOST = "127.0.0.1"
 #: How long a manager whose standard input has ended may take to end its stages by itself.
-_LEAVE_SECONDS = 2.0
+LEAVE_SECONDS = 2.0
 
 
 class LocalBoard:
@@ -50,6 +51,7 @@ class LocalBoard:
         self._start_seconds = start_seconds
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._errors: StandardError | None = None
         self._answer: NodeAnswer | None = None
 
     def __enter__(self) -> LocalBoard:
@@ -82,6 +84,10 @@ class LocalBoard:
             # Absolute and without links: that is how its processes are found again.
             self._folder = Path(tempfile.mkdtemp(prefix="dse-board-")).resolve()
             self._process = self._launch(self._folder)
+            assert self._process.stderr is not None
+            self._errors = StandardError(
+                self._process.stderr, self._folder / "logs" / "standard-error.log"
+            )
             deadline = time.monotonic() + self._start_seconds
             self._answer = read_answer(self._first_line(told.line(), deadline), self.name)
         except DeployError:
@@ -102,6 +108,8 @@ class LocalBoard:
         if self._folder is None:
             raise DeployError("is not up", where=self._place)
         target = self._folder / "parts" / name
+        if not target.parent.is_dir():
+            raise DeployError("its node manager has ended", where=self._place)
         if target.exists():
             raise DeployError(f"has a {name} already", where=self._place)
         try:
@@ -132,15 +140,15 @@ class LocalBoard:
     def stop(self) -> None:
         """See Board.stop. A process that the kernel cannot end is left, and its board's folder is
         removed all the same."""
-        process, folder = self._process, self._folder
-        self._process = self._folder = self._answer = None
+        process, folder, errors = self._process, self._folder, self._errors
+        self._process = self._folder = self._errors = self._answer = None
         if process is not None:
             assert process.stdin is not None
             assert process.stdout is not None
             with suppress(OSError):  # what was not written yet has no reader any more
                 process.stdin.close()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_LEAVE_SECONDS)
+                process.wait(LEAVE_SECONDS)
             if process.poll() is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -150,7 +158,9 @@ class LocalBoard:
             shutil.rmtree(folder, ignore_errors=True)
         if process is not None:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_LEAVE_SECONDS)
+                process.wait(LEAVE_SECONDS)
+        if errors is not None:
+            errors.close()
 
     @property
     def _place(self) -> str:
@@ -160,18 +170,17 @@ class LocalBoard:
         # Inside the folder: the manager removes it with the rest if this process is gone by then.
         zipapp = build_node_zipapp(folder / "node.pyz")
         (folder / "logs").mkdir()
-        with (folder / "logs" / "standard-error.log").open("wb") as errors:
-            return subprocess.Popen(
-                [sys.executable, str(zipapp), "manage", "--folder", str(folder), "--bind", HOST],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                cwd=folder,
-                env={**os.environ, FOLDER_VARIABLE: str(folder)},
-                # Ctrl-C is the client's; it tells the boards itself.
-                start_new_session=True,
-            )
+        return subprocess.Popen(
+            [sys.executable, str(zipapp), "manage", "--folder", str(folder), "--bind", HOST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=folder,
+            env={**os.environ, FOLDER_VARIABLE: str(folder)},
+            # Ctrl-C is the client's; it tells the boards itself.
+            start_new_session=True,
+        )
 
     def _first_line(self, told: bytes, deadline: float) -> bytes:
         """Tell the manager its line, return its answer."""
@@ -202,13 +211,8 @@ class LocalBoard:
         return line
 
     def _last_words(self) -> str:
-        assert self._folder is not None
-        with suppress(OSError):
-            text = (self._folder / "logs" / "standard-error.log").read_text(errors="replace")
-            lines = text.strip().splitlines()
-            if lines:
-                return f": {lines[-1][:300]}"
-        return ""
+        line = "" if self._errors is None else self._errors.last_line()
+        return f": {line}" if line else ""
 
 
 def _copy_reason(error: OSError | shutil.Error) -> str:

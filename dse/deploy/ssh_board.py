@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dse.deploy.board import NodeAddress
 from dse.deploy.boards_file import BoardEntry
 from dse.deploy.node_start import NodeAnswer, NodeStart
-from dse.deploy.ssh_connect import connect
+from dse.deploy.ssh_connect import CONNECT_SECONDS, connect
 from dse.deploy.ssh_guard import NEEDED_MODULES, SILENCE_SECONDS, BoardState, SshGuard
 from dse.deploy.ssh_thread import wait_for
 from dse.deploy.stage_names import check_stage_name
@@ -44,16 +44,18 @@ class SshBoard:
         *,
         client_key: str,
         lease_seconds: float = 3.0,
+        connect_seconds: float = CONNECT_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         """``client_key``: public CURVE key (z85) of the one who may command the board.
-        ``silence_seconds``: after so long without a sign of us, though the connection may seem up
-        to it, the board clears up."""
+        ``connect_seconds``: how long the login may take. ``silence_seconds``: after so long without
+        a sign of us, though the connection may seem up to it, the board clears up."""
         self.name = entry.name
         self.engine = entry.engine
         self._entry = entry
         self._client_key = client_key
         self._lease_seconds = lease_seconds
+        self._connect_seconds = connect_seconds
         self._silence_seconds = silence_seconds
         self._connection: asyncssh.SSHClientConnection | None = None
         self._guard: SshGuard | None = None
@@ -111,7 +113,7 @@ class SshBoard:
         told = NodeStart.with_new_keys([self._client_key], self._lease_seconds)
         with tempfile.TemporaryDirectory(prefix="dse-zipapp-") as folder:
             zipapp = build_node_zipapp(Path(folder) / "node.pyz").read_bytes()
-        self._connection = await connect(self._entry)
+        self._connection = await connect(self._entry, seconds=self._connect_seconds)
         self._guard, state = await SshGuard.start(
             self._connection, self._entry, found=ENGINE_MODULES[self.engine]
         )
@@ -136,7 +138,9 @@ class SshBoard:
             raise DeployError("is not up", where=self._place)
         target = posixpath.join(self._folder, "parts", name)
         try:
-            await self._files.makedirs(posixpath.dirname(target), exist_ok=True)
+            # Never made here: where it is gone the guard has cleared up, and nothing may follow.
+            if not await self._files.isdir(posixpath.dirname(target)):
+                raise DeployError("its node manager has ended", where=self._place)
             if await self._files.exists(target):
                 raise DeployError(f"has a {name} already", where=self._place)
             try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,30 +53,39 @@ async def connect(
                 keepalive_interval=KEEPALIVE_SECONDS,
                 keepalive_count_max=3,
             )
-    except TimeoutError as error:
-        raise DeployError(
-            f"cannot be reached: {known.called} does not answer within {seconds:g} s", where=place
-        ) from error
-    except asyncssh.PermissionDenied as error:
-        raise DeployError(
+    except (asyncssh.Error, OSError, ValueError) as error:
+        raise await _explained(error, entry, known, seconds) from error
+
+
+async def _explained(
+    error: Exception, entry: BoardEntry, known: _KnownHosts, seconds: float
+) -> DeployError:
+    """What a person can do about it."""
+    import asyncssh
+
+    place = f"board {entry.name}"
+    said = f"cannot be reached: {known.called}"
+    if isinstance(error, TimeoutError):
+        return DeployError(f"{said} does not answer within {seconds:g} s", where=place)
+    if isinstance(error, asyncssh.PermissionDenied):
+        return DeployError(
             f"{known.called} does not let user {known.user} in with "
             f"{entry.key or 'any key of yours'}",
             where=place,
             expected="its public key in authorized_keys there",
-        ) from error
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-        raise known.refusal(place, error) from error
-    except asyncssh.ConfigParseError as error:
-        raise DeployError(f"the ssh configuration is wrong: {error}", where=place) from error
-    except asyncssh.Error as error:
-        raise DeployError(f"{known.called}: {error.reason}", where=place) from error
-    except socket.gaierror as error:
-        raise DeployError(
-            f"there is no host {known.called}: {error.strerror}", where=place
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DeployError(f"cannot be reached: {known.called}: {reason}", where=place) from error
+        )
+    if isinstance(error, asyncssh.HostKeyNotVerifiable) or await known.another_key_answers():
+        return known.refusal(place)
+    if isinstance(error, asyncssh.ConfigParseError):
+        return DeployError(f"the ssh configuration is wrong: {error}", where=place)
+    if isinstance(error, asyncssh.Error):
+        return DeployError(f"{known.called}: {error.reason}", where=place)
+    if isinstance(error, socket.gaierror):
+        return DeployError(f"there is no host {known.called}: {error.strerror}", where=place)
+    # asyncio's own words for a refused connection say less than the system's.
+    number = getattr(error, "errno", None)
+    reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error)
+    return DeployError(f"{said}: {reason}", where=place)
 
 
 class _KnownHosts:
@@ -83,7 +94,8 @@ class _KnownHosts:
     def __init__(self, entry: BoardEntry) -> None:
         self._entry = entry
         self._files: list[Path] = []
-        self._matched = 0
+        self._shown = Path()
+        self._trusted: list[asyncssh.SSHKey] = []
         self.user: str = entry.user or ""
         self._port = entry.port or 22
 
@@ -96,7 +108,7 @@ class _KnownHosts:
         """Find the files: those of the board, else of the ssh configuration, else the user's."""
         import asyncssh
 
-        given: dict[str, Any] = {"host": self._entry.address}
+        given: dict[str, Any] = {"host": self._entry.address, "config": ()}
         if self._entry.port is not None:
             given["port"] = self._entry.port
         if self._entry.user is not None:
@@ -127,25 +139,38 @@ class _KnownHosts:
             return [], [], [], [], [], [], []
         known = asyncssh.read_known_hosts([str(file) for file in self._files])
         found = known.match(host, addr, port)
-        self._matched = len(found[0]) + len(found[1])
+        self._trusted = [*found[0], *found[1]]
         return found
 
-    def refusal(self, place: str, error: asyncssh.DisconnectError) -> DeployError:
-        """Why the host key, or the agreement on one, was refused."""
-        port = "" if self._port == 22 else f"-p {self._port} "
-        scan = f"ssh-keyscan {port}{self._entry.address}"
-        if not self._matched:
+    async def another_key_answers(self) -> bool:
+        """Whether the host is known, and has a key of another kind: the two then agree on none,
+        and who hangs up first is chance."""
+        import asyncssh
+
+        if not self._trusted:
+            return False
+        port: int | tuple[()] = () if self._entry.port is None else self._entry.port
+        with suppress(asyncssh.Error, OSError, ValueError):
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
+                key = await asyncssh.get_server_host_key(self._entry.address, port)
+            return key is not None and key not in self._trusted
+        return False
+
+    def refusal(self, place: str) -> DeployError:
+        """Why the host key was refused."""
+        if self._trusted:
             return DeployError(
-                f"the host key of {self.called} is not known",
+                f"the host key of {self.called} is not the one in {self._shown}: the board was set "
+                "up anew, or something answers in its place",
                 where=place,
-                expected=f"a line for it in {self._shown} (`{scan}` prints one; compare its "
-                "fingerprint with the board's own before you add it)",
+                expected="the known key",
             )
+        scan = f"ssh-keyscan {'' if self._port == 22 else f'-p {self._port} '}{self._entry.address}"
         return DeployError(
-            f"the host key of {self.called} is not the one in {self._shown}: the board was set up "
-            f"anew, or something answers in its place ({error.reason})",
+            f"the host key of {self.called} is not known",
             where=place,
-            expected="the known key",
+            expected=f"a line for it in {self._shown} (`{scan}` prints one; compare its "
+            "fingerprint with the board's own before you add it)",
         )
 
 

@@ -24,7 +24,7 @@ OLDEST_PYTHON = (3, 8)
 NEEDED_MODULES = ("zmq", "numpy")
 #: A link that is down ends no connection: after so long without a sign of us the board clears up.
 SILENCE_SECONDS = 15.0
-_SIGN_SECONDS = 1.0
+SIGN_SECONDS = 1.0
 #: The longest time that Python and numpy took to import on a slow board, and more.
 _ANSWER_SECONDS = 60.0
 # One line without an exclamation mark, as any shell takes it between single quotes; it reads
@@ -126,7 +126,7 @@ class SshGuard:
     async def _give_signs(self) -> None:
         with suppress(OSError):
             while True:
-                await asyncio.sleep(_SIGN_SECONDS)
+                await asyncio.sleep(SIGN_SECONDS)
                 self._process.stdin.write(b".")
 
     async def _hear(self) -> Mapping[str, Any]:
@@ -156,9 +156,9 @@ class SshGuard:
                     f"its disk cannot be written: {said['refused']}", where=self._place
                 )
             if "last_words" in said:
+                words = f": {said['last_words']}" if said["last_words"] else ""
                 raise DeployError(
-                    f"the node manager ended before it was up: {said['last_words']}",
-                    where=self._place,
+                    f"the node manager ended before it was up{words}", where=self._place
                 )
         return line
 

@@ -40,6 +40,9 @@ FOLDER_VARIABLE = "DSE_BOARD_FOLDER"
 #: A line holds a few keys and numbers; a zipapp has its own limit. More comes from nobody we know.
 LONGEST_LINE = 1 << 16
 LARGEST_ZIPAPP = 1 << 22
+#: Of the manager's standard error: how much of its end is kept, how much of its beginning logged.
+KEPT_BYTES = 4096
+LARGEST_LOG = 1 << 20
 #: How long the client may be silent until it has said how long it may be.
 FIRST_SILENCE_SECONDS = 30.0
 #: How long a manager whose standard input has ended may take to end its stages by itself.
@@ -57,7 +60,7 @@ def main(arguments: list[str]) -> int:
     # A connection that ends must not end the one who clears up behind it.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    manager: subprocess.Popen[bytes] | None = None
+    manager: Manager | None = None
     folder: Path | None = None
     code = 1
     try:
@@ -69,22 +72,19 @@ def main(arguments: list[str]) -> int:
         with zipapp.open("wb") as file:
             file.write(content)
         (folder / "logs").mkdir()
-        manager = _start(zipapp, told["bind"])
-        assert manager.stdin is not None
-        manager.stdin.write(json.dumps(told["start"]).encode() + b"\n")
-        _watch(manager, told["silence_seconds"])
+        manager = Manager(zipapp, told["bind"])
+        manager.tell(json.dumps(told["start"]).encode() + b"\n")
+        manager.watch(told["silence_seconds"])
     except OSError as error:
         _say({"refused": error.strerror or str(error)})
     except (ClientGone, ValueError, KeyError, TypeError):
         pass  # there is nobody to tell
     finally:
         if manager is not None:
-            code = _end(manager)
+            code = manager.end()
+            _say({"last_words": manager.last_line()})
         if folder is not None:
-            words = _last_words(folder)
             _clear(folder)
-            if manager is not None and words:
-                _say({"last_words": words})
     return code
 
 
@@ -154,56 +154,79 @@ def _read(count: int, silence: float) -> bytes:
     return b"".join(pieces)
 
 
-def _start(zipapp: Path, bind: str) -> subprocess.Popen[bytes]:
-    folder = zipapp.parent
+class Manager:
+    """The node manager's process. What it writes to its standard error is read all the time: the
+    end of it is kept, the beginning goes to a log as far as there is room."""
 
-    def with_signals_as_usual() -> None:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+    def __init__(self, zipapp: Path, bind: str) -> None:
+        folder = zipapp.parent
 
-    with (folder / "logs" / "standard-error.log").open("wb") as errors:
-        return subprocess.Popen(
+        def with_signals_as_usual() -> None:
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)
+
+        self._process = subprocess.Popen(
             [sys.executable, str(zipapp), "manage", "--folder", str(folder), "--bind", bind],
             stdin=subprocess.PIPE,
-            stderr=errors,
+            stderr=subprocess.PIPE,
             bufsize=0,
             cwd=str(folder),
             env=dict(os.environ, **{FOLDER_VARIABLE: str(folder)}),
             start_new_session=True,
             preexec_fn=with_signals_as_usual,
         )
+        self._log = folder / "logs" / "standard-error.log"
+        self._logged = 0
+        self._kept = b""
 
+    def tell(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it has ended already: that is seen next
+            self._process.stdin.write(line)
 
-def _watch(manager: subprocess.Popen[bytes], silence: float) -> None:
-    """Return when the client or the manager is gone."""
-    heard = time.monotonic()
-    while manager.poll() is None and time.monotonic() - heard < silence:
-        if select.select([0], [], [], GLANCE_SECONDS)[0]:
-            if not os.read(0, 4096):
-                return
-            heard = time.monotonic()
+    def watch(self, silence: float) -> None:
+        """Return when the client or the manager is gone."""
+        assert self._process.stderr is not None
+        errors = self._process.stderr.fileno()
+        heard = time.monotonic()
+        while self._process.poll() is None and time.monotonic() - heard < silence:
+            ready = select.select([0, errors], [], [], GLANCE_SECONDS)[0]
+            if errors in ready and not self._read_errors():
+                time.sleep(GLANCE_SECONDS)  # closed, and so always ready
+            if 0 in ready:
+                if not os.read(0, 4096):
+                    return
+                heard = time.monotonic()
 
+    def end(self) -> int:
+        """Let the manager end, or end it; returns its exit code."""
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it has ended already
+            self._process.stdin.close()
+        try:
+            return self._process.wait(LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return 1
 
-def _end(manager: subprocess.Popen[bytes]) -> int:
-    """Let the manager end, or end it; returns its exit code."""
-    assert manager.stdin is not None
-    with suppress(OSError):  # it has ended already
-        manager.stdin.close()
-    try:
-        return manager.wait(LEAVE_SECONDS)
-    except subprocess.TimeoutExpired:
-        manager.kill()
-        return 1
+    def last_line(self) -> str:
+        """The last line that the manager wrote to its standard error, or ""."""
+        assert self._process.stderr is not None
+        while select.select([self._process.stderr], [], [], 0)[0] and self._read_errors():
+            pass
+        lines = self._kept.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:300] if lines else ""
 
-
-def _last_words(folder: Path) -> str:
-    """The last line that the manager wrote to its standard error."""
-    with suppress(OSError):
-        text = (folder / "logs" / "standard-error.log").read_text(errors="replace")
-        for line in reversed(text.splitlines()):
-            if line.strip():
-                return line.strip()[:300]
-    return ""
+    def _read_errors(self) -> bool:
+        """Whether there may be more."""
+        assert self._process.stderr is not None
+        piece = os.read(self._process.stderr.fileno(), 1 << 16)
+        self._kept = (self._kept + piece)[-KEPT_BYTES:]
+        if self._logged < LARGEST_LOG:
+            self._logged += len(piece)
+            with suppress(OSError), self._log.open("ab") as file:
+                file.write(piece)
+        return bool(piece)
 
 
 def _clear(folder: Path) -> None:
@@ -211,13 +234,14 @@ def _clear(folder: Path) -> None:
     deadline = time.monotonic() + LEAVE_SECONDS
     while time.monotonic() < deadline:
         left = _processes(folder)
-        if not left:
-            break
         for process in left:
             with suppress(OSError):  # it ended meanwhile
                 os.kill(process, signal.SIGKILL)
+        # Again where somebody wrote into it meanwhile: files may still arrive over SFTP.
+        shutil.rmtree(str(folder), ignore_errors=True)
+        if not left and not folder.exists():
+            break
         time.sleep(0.01)
-    shutil.rmtree(str(folder), ignore_errors=True)
 
 
 def _processes(folder: Path) -> list[int]:

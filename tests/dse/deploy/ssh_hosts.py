@@ -31,7 +31,8 @@ PORT = 2222
 @dataclass(frozen=True)
 class SshHost:
     """One host. ``folder``: its keys and configuration; ``temporary``: what its sessions take for
-    /tmp; ``namespace``: of its network; ``link``: the end of its cable on our side."""
+    /tmp; ``namespace``: of its network; ``link``: the end of its cable on our side; ``server``:
+    process id of its sshd."""
 
     name: str
     address: str
@@ -41,6 +42,7 @@ class SshHost:
     temporary: Path
     known_hosts: Path
     key: Path
+    server: int
 
     def entry(self, **changes: object) -> BoardEntry:
         """This host as a board of engine onnx, with the Python of the tests."""
@@ -76,6 +78,25 @@ class SshHost:
         """Plug it in again."""
         _run("ip", "link", "set", self.link, "up")
 
+    @contextmanager
+    def small_disk(self, options: str) -> Iterator[None]:
+        """A tmpfs with these options (``size=20k``) in place of its temporary folder."""
+        inside = ("nsenter", "--mount", "--target", str(self.server))
+        mount = ("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.temporary))
+        _try_or_skip(*inside, *mount)
+        try:
+            yield
+        finally:
+            _run(*inside, "umount", str(self.temporary))
+
+    def files(self) -> list[Path]:
+        """What is in its temporary folder, as the host sees it."""
+        return list(self.seen(self.temporary).iterdir())
+
+    def seen(self, path: str | Path) -> Path:
+        """A path on the host, for us."""
+        return Path(f"/proc/{self.server}/root{path}")
+
     def processes(self) -> list[psutil.Process]:
         """Everything that runs on the host but its ssh servers."""
         listed = _run("ip", "netns", "pids", self.namespace).split()
@@ -89,8 +110,7 @@ class SshHost:
 
     def leftovers(self) -> list[str]:
         """Processes and files of ours on the host, as text."""
-        files = [str(path) for path in self.temporary.iterdir()]
-        return [str(process) for process in self.processes()] + files
+        return [*map(str, self.processes()), *map(str, self.files())]
 
     def assert_nothing_is_left(self, seconds: float = 10.0) -> None:
         """Neither a process nor a file, after a moment."""
@@ -173,7 +193,9 @@ def _host(
         )
         stack.callback(_end, server, namespace)
         _wait_for_server(server, address, folder / "sshd.log")
-        yield SshHost(name, address, namespace, link, folder, temporary, known_hosts, key)
+        yield SshHost(
+            name, address, namespace, link, folder, temporary, known_hosts, key, server.pid
+        )
 
 
 def _end(server: subprocess.Popen[bytes], namespace: str) -> None:
@@ -203,7 +225,7 @@ def _wait_for_server(server: subprocess.Popen[bytes], address: str, log: Path) -
 def _skip_unless_possible() -> None:
     if not Path(SSHD).exists():
         pytest.skip(f"{SSHD} (Debian's openssh-server) is not installed")
-    for program in ("ip", "ssh-keygen", "mount"):
+    for program in ("ip", "ssh-keygen", "mount", "nsenter"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no `{program}` command")
     if os.geteuid() != 0:
