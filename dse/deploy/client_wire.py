@@ -23,7 +23,7 @@ from dse.deploy.node.frames import (
     reason_payload,
 )
 from dse.deploy.node.hop import with_credit
-from dse.deploy.node.job_order import IDLE, JobOrder
+from dse.deploy.node.job_order import IDLE, JobOrder, OutOfOrder
 from dse.deploy.node.links import LinkError
 from dse.errors import DseError
 
@@ -52,7 +52,7 @@ class WireResult:
 
 class ClientWire:
     """Runs one job after the other. ``wake``: a file descriptor that becomes readable when there
-    is something else to look at: ``attend`` is called then, and every 50 ms."""
+    is something else to look at: ``attend`` is called then, and every 50 ms or so."""
 
     def __init__(
         self,
@@ -82,6 +82,8 @@ class ClientWire:
         self._owed = 0
         self._unsent: list[bytes | memoryview] = []
         self._frame_chunks = 1
+        self._expected = (0, 0)
+        self._attended_ns = 0
         self._is_secure = isinstance(first, ssl.SSLSocket)
 
     def run(self, job: int, chunks: NDArray[np.uint8], attend: Callable[[int], None]) -> WireResult:
@@ -95,6 +97,8 @@ class ClientWire:
         content = memoryview(np.ascontiguousarray(chunks).tobytes())
         framed = -1  # the BEGIN comes before chunk 0
         received = 0
+        self._expected = (job, count)
+        self._attended_ns = monotonic_ns()
         while True:
             framed = self._send(job, framed, count, content, result)
             arrived = self._receive(result)
@@ -108,6 +112,8 @@ class ClientWire:
                     raise ChunkFailed(frame.stage, reason)
                 if frame is not None:
                     raise LinkError(f"{frame} before the job was sent")
+                if monotonic_ns() - self._attended_ns > _TICK_MS * 1_000_000:
+                    self._attend(attend, received)
                 continue
             self._wait(attend, received)
 
@@ -233,6 +239,10 @@ class ClientWire:
                 )
                 result.received_ns[some] = now
                 taken += frame.chunks
+            elif frame.kind == BEGIN:
+                if (frame.job, frame.sequence) != self._expected:
+                    job, chunks = self._expected
+                    raise OutOfOrder(f"{frame}", expected=f"job {job} of {chunks} chunks")
             elif order.state == IDLE:
                 ending = frame._replace(payload=memoryview(bytes(frame.payload)))
                 break
@@ -256,11 +266,14 @@ class ClientWire:
     def _wait(self, attend: Callable[[int], None], received: int) -> None:
         """Until there is something to do."""
         ready = self._poll.poll(_TICK_MS)
-        if not ready:
-            attend(received)
-            return
+        if not ready or monotonic_ns() - self._attended_ns > _TICK_MS * 1_000_000:
+            self._attend(attend, received)
         for descriptor, _ in ready:
             if descriptor == self._wake:
-                attend(received)
+                self._attend(attend, received)
             elif descriptor == self._first.fileno():
                 self._take_credit()
+
+    def _attend(self, attend: Callable[[int], None], received: int) -> None:
+        self._attended_ns = monotonic_ns()
+        attend(received)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -91,6 +92,8 @@ class ControlHub:
         self._waiting: dict[int, tuple[NodeControl, Future[Message]]] = {}
         self._pings: dict[int, int] = {}
         self._is_closed = False
+        self._is_over = False
+        self._wake_lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
         self._thread.start()
 
@@ -148,16 +151,31 @@ class ControlHub:
         self._is_closed = True
         self._order("close", None)
         self._thread.join()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        with self._wake_lock:
+            self._is_over = True
+            os.close(self._wake_in)
+            os.close(self._wake_out)
+        self._refuse_orders()
         self._context.destroy(linger=200)
 
     # -- the thread -----------------------------------------------------------------------------
 
     def _order(self, what: str, node: NodeControl | None, content: Any = None) -> None:
         self._orders.put((what, node, content))
-        with suppress(BlockingIOError, OSError):  # a full pipe wakes, too
-            os.write(self._wake_in, b"x")
+        with self._wake_lock:
+            if not self._is_over:  # else the number may be another file's by now
+                with suppress(BlockingIOError):  # a full pipe wakes, too
+                    os.write(self._wake_in, b"x")
+                return
+        self._refuse_orders()
+
+    def _refuse_orders(self) -> None:
+        """Nobody follows them any more."""
+        with suppress(queue.Empty):
+            while True:
+                what, _, content = self._orders.get_nowait()
+                if what == "send":
+                    content[2].set_exception(DeployError("the deployment was closed"))
 
     def _serve(self) -> None:
         poller = zmq.Poller()
@@ -297,4 +315,8 @@ class ControlHub:
         with self._listeners_lock:
             listeners: Sequence[Listener] = list(self._listeners)
         for listener in listeners:
-            listener(node, message)
+            try:
+                listener(node, message)
+            except Exception:
+                # What one listener makes of it must not cost the others their heartbeats.
+                threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), self._thread]))

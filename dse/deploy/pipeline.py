@@ -120,6 +120,8 @@ class Pipeline:
                     f"{before.name} gives {before.output_bytes} bytes, "
                     f"{after.name} takes {after.input_bytes}"
                 )
+        if min(min(stage.input_bytes, stage.output_bytes) for stage in stages) < 1:
+            raise InputError("a chunk of no bytes")
         self.epoch = epoch
         self.stages = tuple(stages)
         self._hub = hub
@@ -141,6 +143,7 @@ class Pipeline:
         os.set_blocking(self._wake_out, False)
         os.set_blocking(self._wake_in, False)
         self._is_closed = False
+        self._is_deaf = False
         self._progress_at = 0.0
 
     def __enter__(self) -> Pipeline:
@@ -225,7 +228,7 @@ class Pipeline:
         # Each manager watches the time its own stage takes to load; this is for a manager that
         # does not.
         seconds = self._options.limits.load + 10.0
-        self._await(lambda: all(state.port is not None for state in self._states), seconds, "load")
+        self._await(lambda state: state.port is not None, seconds, "load")
         for position, state in enumerate(self._states):
             if state.manifest != self._manifest:
                 raise PipelineFailed(
@@ -303,9 +306,9 @@ class Pipeline:
         )
 
     def _await_linked(self, hop: int, *positions: int) -> None:
-        states = [self._states[position] for position in positions]
+        theirs = [self._states[position] for position in positions]
         self._await(
-            lambda: all(hop in state.links for state in states),
+            lambda state: state not in theirs or hop in state.links,
             self._options.link_seconds + 2.0,
             f"link hop {hop}",
         )
@@ -313,21 +316,22 @@ class Pipeline:
     def _run_all(self) -> None:
         for stage, state in zip(self.stages, self._states, strict=True):
             stage.node.request("run", task=state.task)
-        self._await(lambda: all(state.is_running for state in self._states), 10.0, "run")
+        self._await(lambda state: state.is_running, 10.0, "run")
 
-    def _await(self, is_done: Callable[[], bool], seconds: float, what: str) -> None:
-        """Until ``is_done``, unless a stage ends first."""
+    def _await(self, is_done: Callable[[_StageState], bool], seconds: float, what: str) -> None:
+        """Until it ``is_done`` with every stage, unless one ends first."""
         deadline = time.monotonic() + seconds
         with self._changed:
-            while not is_done():
+            while True:
+                left = [at for at, state in enumerate(self._states) if not is_done(state)]
+                if not left:
+                    return
                 failed = any(state.ended is not None for state in self._states)
                 if failed or not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
-            else:
-                return
         if failed:
             raise self._verdict(None, f"a stage ended before it could {what}")
-        raise PipelineFailed(None, f"the stages did not {what} in {seconds:g} s: {self._summary()}")
+        raise PipelineFailed(left[0], f"did not {what} in {seconds:g} s: {self._summary()}")
 
     # -- what nodes tell ------------------------------------------------------------------------
 
@@ -366,8 +370,9 @@ class Pipeline:
         if state.ended is None:
             state.ended, state.cause = reason, cause
             self._on_state(position, "ended")
-        with suppress(OSError):
-            os.write(self._wake_in, b"x")
+        if not self._is_deaf:  # else the number may be another file's by now
+            with suppress(BlockingIOError):
+                os.write(self._wake_in, b"x")
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -520,8 +525,10 @@ class Pipeline:
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
         for position, state in ended:
-            if state.ended:
-                return PipelineFailed(position, state.ended)
+            if not state.ended:
+                return PipelineFailed(position, "its process ended of its own accord")
+        for position, state in ended:
+            return PipelineFailed(position, state.ended or "")
         return PipelineFailed(stage, symptom)
 
     # -- the end --------------------------------------------------------------------------------
@@ -543,5 +550,7 @@ class Pipeline:
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
         self._forget()
-        os.close(self._wake_in)
-        os.close(self._wake_out)
+        with self._changed:
+            self._is_deaf = True
+            os.close(self._wake_in)
+            os.close(self._wake_out)

@@ -14,7 +14,7 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from dse.deploy.node.container import CONTROL_VARIABLE, PROGRESS_VARIABLE
 from dse.deploy.node.json_channel import JsonChannel
-from dse.deploy.node.progress import COMPUTING, LINKING, LOADING, READY, Progress
+from dse.deploy.node.progress import COMPUTING, LOADING, UNWATCHED, Progress
 from dse.errors import DseError
 
 _PR_SET_PDEATHSIG = 1
@@ -27,20 +27,18 @@ class ChildError(DseError):
 
 class Limits(NamedTuple):
     """Seconds that a task may take without a sign of its compute thread: to load (the interpreter
-    included), to set up a hop, for one chunk, and in every other state."""
+    included), for one chunk, and in every other state, in which it shows a few times a second that
+    it is there. What a task that is no job does is not watched."""
 
     load: float = 60.0
-    link: float = 15.0
     compute: float = 10.0
     silence: float = 3.0
 
     def of(self, state: int) -> float:
         """What is granted in ``state`` of progress."""
-        if state == READY:
+        if state == UNWATCHED:
             return float("inf")
-        return {0: self.load, LOADING: self.load, LINKING: self.link, COMPUTING: self.compute}.get(
-            state, self.silence
-        )
+        return {0: self.load, LOADING: self.load, COMPUTING: self.compute}.get(state, self.silence)
 
 
 class Child:
@@ -62,9 +60,16 @@ class Child:
         self._kill_at: Optional[float] = None
         self._counter = -1
         self._moved = time.monotonic()
-        self.progress = Progress.create()
-        ours, theirs = socket.socketpair()
         main = Path(spawn["main"])
+        try:
+            self.progress = Progress.create()
+        except OSError as error:
+            raise ChildError(f"cannot start: {error.strerror or error}", where=main) from error
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self.progress.close()
+            raise ChildError(f"cannot start: {error.strerror or error}", where=main) from error
         environment = {
             **os.environ,
             "PYTHONPATH": code,
@@ -88,11 +93,12 @@ class Child:
                     start_new_session=True,
                     preexec_fn=_die_with_parent,
                 )
-        except OSError as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             ours.close()
             theirs.close()
             self.progress.close()
-            raise ChildError(f"cannot start: {error.strerror or error}", where=main) from error
+            reason = getattr(error, "strerror", None) or error
+            raise ChildError(f"cannot start: {reason}", where=main) from error
         theirs.close()
         # A child that does not read must not hold up the manager.
         ours.settimeout(1.0)
@@ -105,9 +111,14 @@ class Child:
         return self._process.pid
 
     def tell(self, message: Dict[str, Any]) -> bool:
-        """Send ``message``; False if the child does not take it."""
+        """Send ``message``; False if the child does not take it, which is its end: half a message
+        may be in its channel."""
         try:
             self.channel.send(message)
+        except socket.timeout:
+            self.fail("it does not read what its node manager tells it", "protocol")
+            self.kill()
+            return False
         except OSError:
             return False
         return True
@@ -167,16 +178,23 @@ class Child:
     def bury(self) -> str | None:
         """After its end: kill what it left running, give everything back; why it ended, None for
         a peaceful end."""
-        code = self._process.wait()
+        code = self._process.wait()  # it has ended: this only asks how
         self.kill()
         self.channel.close()
         self.progress.close()
         if self.reason is None and not self.is_stopping:
             if code < 0:
-                self.fail(f"its process was killed by {signal.Signals(-code).name}", "killed")
+                self.fail(f"its process was killed by {_signal_name(-code)}", "killed")
             elif code > 0:
                 self.fail(f"its process ended with exit code {code}", "exit")
         return self.reason
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 def _die_with_parent() -> None:

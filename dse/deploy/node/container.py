@@ -15,13 +15,22 @@ import sys
 import threading
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, NoReturn, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 from dse.deploy.node.fard import FardJob, FardTask
 from dse.deploy.node.json_channel import JsonChannel
-from dse.deploy.node.links import HopKey, LinkError, accept, connect, listen, tls_context
-from dse.deploy.node.progress import LINKING, LOADING, READY, Progress
+from dse.deploy.node.links import (
+    WAKE_SECONDS,
+    HopKey,
+    LinkError,
+    accept,
+    connect,
+    listen,
+    tls_context,
+)
+from dse.deploy.node.progress import LINKING, LOADING, READY, UNWATCHED, Progress
 from dse.deploy.node.stage_loop import StageLoop
 from dse.errors import DseError
 
@@ -102,7 +111,7 @@ class TaskContainer:
         if isinstance(task, FardJob):
             self._serve_job(task, config["config"]["pipeline"])
         else:
-            self._progress.report(READY)
+            self._progress.report(UNWATCHED)
             self._channel.send({"type": "ready"})
             task.run()
 
@@ -120,18 +129,16 @@ class TaskContainer:
         connections: Dict[int, socket.socket] = {}
         # Hops are numbered by the stage that they lead into; ours are these two.
         while len(connections) < 2:
-            order = self._orders.get()
-            if order["type"] == "stop":
+            order = self._next_order("link")
+            if order is None:
                 return
             hop = int(order["hop"])
             if hop not in (position, position + 1) or hop in connections:
                 raise LinkError(f"stage {position} was told to set up hop {hop}")
-            self._progress.report(LINKING)
-            connections[hop] = self._link(order, listener, pipeline)
-            self._progress.report(READY)
+            connections[hop] = self._watched(partial(self._link, order, listener, pipeline))
             self._channel.send({"type": "linked", "hop": hop})
         listener.close()
-        if self._orders.get()["type"] != "run":
+        if self._next_order("run") is None:
             return
         self._loop = StageLoop(
             job.process,
@@ -147,6 +154,43 @@ class TaskContainer:
         finally:
             for connection in connections.values():
                 connection.close()
+
+    def _next_order(self, expected: str) -> Optional[Dict[str, Any]]:
+        """What the manager wants next; None for the end of the task. DseError for anything but
+        ``expected``: nothing runs before all is linked."""
+        while True:
+            self._progress.report(READY)
+            try:
+                order = self._orders.get(timeout=WAKE_SECONDS)
+            except queue.Empty:
+                continue
+            if order["type"] == "stop":
+                return None
+            if order["type"] != expected:
+                raise LinkError(f"it was told to {order['type']}", expected=expected)
+            return order
+
+    def _watched(self, link: Callable[[], socket.socket]) -> socket.socket:
+        """What ``link`` returns or raises. It waits for a neighbour, in a thread of its own, while
+        this one shows that it is there: the manager can tell a stopped stage from a waiting one."""
+        done: List[Any] = []
+
+        def work() -> None:
+            try:
+                done.append(link())
+            except Exception as error:
+                done.append(error)
+
+        thread = threading.Thread(target=work, name="link", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self._progress.report(LINKING)
+            thread.join(WAKE_SECONDS)
+        (result,) = done
+        if isinstance(result, Exception):
+            raise result
+        connection: socket.socket = result
+        return connection
 
     def _link(
         self, order: Dict[str, Any], listener: socket.socket, pipeline: Dict[str, Any]

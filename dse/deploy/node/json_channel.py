@@ -58,7 +58,10 @@ class JsonChannel:
         *lines, self._received = (self._received + piece).split(b"\n")
         if len(self._received) > MOST_BYTES:
             raise ValueError(f"a message of more than {MOST_BYTES} bytes")
-        messages = [json.loads(line) for line in lines]
+        try:
+            messages = [json.loads(line) for line in lines]
+        except RecursionError as error:
+            raise ValueError("a message that is nested too deeply") from error
         if not all(isinstance(message, dict) for message in messages):
             raise ValueError("a message that is no JSON object")
         return messages

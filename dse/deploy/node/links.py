@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import hmac
 import os
+import select
 import socket
 import ssl
 import struct
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 from dse.errors import DseError
 
@@ -32,8 +34,9 @@ _VERSION = 1
 _NONCE_BYTES = 32
 #: Seconds that one connection may take for its hello.
 _HELLO_SECONDS = 3.0
-#: Connections whose hello is being read at a time; more are closed at once.
+#: Connections whose hello is being read at a time.
 _MOST_PENDING = 16
+_BACKLOG = 128
 #: Seconds after which a blocking call on a hop returns to say that the thread is alive.
 WAKE_SECONDS = 0.25
 
@@ -102,7 +105,7 @@ def tls_context(certificate: Path, server: bool) -> ssl.SSLContext:
 def listen(host: str) -> socket.socket:
     """A listening socket on a free port of ``host``."""
     try:
-        return socket.create_server((host, 0), backlog=_MOST_PENDING)
+        return socket.create_server((host, 0), backlog=_BACKLOG)
     except OSError as error:
         raise LinkError(f"cannot listen: {error.strerror or error}", where=host) from error
 
@@ -141,80 +144,125 @@ def accept(listener: socket.socket, key: HopKey, seconds: float) -> socket.socke
     who says nothing holds up nobody.
     """
     deadline = time.monotonic() + seconds
-    found: list[socket.socket] = []
-    arrived = threading.Condition()
-    pending: set[socket.socket] = set()
-    is_over = threading.Event()
-
-    def examine(connection: socket.socket) -> None:
-        proven = _welcome(connection, key)
-        with arrived:
-            pending.discard(connection)
-            if proven is not None and is_over.is_set():
-                proven.close()
-            elif proven is not None:
-                found.append(proven)
-            arrived.notify_all()
-
-    listener.settimeout(0.02)
+    listener.settimeout(0)
+    applicants = _Applicants(key)
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    poll.register(applicants.found, select.POLLIN)
     try:
-        while time.monotonic() < deadline:
-            with arrived:
-                if found:
-                    return found.pop(0)
-            try:
-                connection, _ = listener.accept()
-            except socket.timeout:
-                continue
-            except OSError as error:
-                raise LinkError(f"hop {key.hop}: {error.strerror or error}") from error
-            with arrived:
-                crowded = len(pending) >= _MOST_PENDING
-                if not crowded:
-                    pending.add(connection)
-            if crowded:
-                connection.close()
-                continue
-            threading.Thread(target=examine, args=(connection,), daemon=True).start()
-            # The other end of an honest hop needs less than this: no further wait for it.
-            with arrived:
-                if connection in pending:
-                    arrived.wait(timeout=0.05)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LinkError(f"hop {key.hop}: nobody connected in {seconds:g} s")
+            for descriptor, _ in poll.poll(left * 1000 + 1):
+                if descriptor != listener.fileno():
+                    return applicants.take()
+                try:
+                    connection, _ = listener.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    continue  # it is gone again
+                except OSError as error:
+                    raise LinkError(f"hop {key.hop}: {error.strerror or error}") from error
+                applicants.add(connection)
     finally:
-        with arrived:
-            is_over.set()
-            for connection in [*pending, *found]:
+        applicants.close()
+
+
+class _Applicants:
+    """Who has connected and is asked for a proof, each in a thread. ``found`` becomes readable when
+    one has given it."""
+
+    def __init__(self, key: HopKey) -> None:
+        self._key = key
+        self._lock = threading.Lock()
+        self._pending: List[socket.socket] = []  # in the order in which they came
+        self._proven: Optional[socket.socket] = None
+        self._is_over = False
+        self.found, self._tell = socket.socketpair()
+
+    def add(self, connection: socket.socket) -> None:
+        """Ask one more. Of too many, the one who has been silent longest goes: honest ones are
+        quick."""
+        try:
+            connection.settimeout(_HELLO_SECONDS)
+            if self._key.tls is not None:
+                connection = self._key.tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+        except OSError:
+            connection.close()
+            return
+        with self._lock:
+            self._pending.append(connection)
+            while len(self._pending) > _MOST_PENDING:
+                _hang_up(self._pending.pop(0))
+        threading.Thread(target=self._examine, args=(connection,), daemon=True).start()
+
+    def take(self) -> socket.socket:
+        """The one who has given the proof."""
+        with self._lock:
+            proven, self._proven = self._proven, None
+        assert proven is not None
+        return proven
+
+    def close(self) -> None:
+        """Hang up on all others."""
+        with self._lock:
+            self._is_over = True
+            for connection in self._pending:
+                _hang_up(connection)
+            if self._proven is not None:
+                self._proven.close()
+            self.found.close()
+            self._tell.close()
+
+    def _examine(self, connection: socket.socket) -> None:
+        is_proven = _welcome(connection, self._key)
+        with self._lock:
+            if connection in self._pending:
+                self._pending.remove(connection)
+            if is_proven and not self._is_over and self._proven is None:
+                self._proven = connection
+                self._tell.send(b"x")
+            else:
                 connection.close()
-    raise LinkError(f"hop {key.hop}: nobody connected in {seconds:g} s")
 
 
-def _welcome(connection: socket.socket, key: HopKey) -> Optional[socket.socket]:
-    """The connection if its other end proves what it should; closed, and None, if not."""
+def _hang_up(connection: socket.socket) -> None:
+    """End it for the thread that waits for its words, which closes it then."""
+    with suppress(OSError):
+        # Not the method of an SSLSocket, which takes away what that thread is using.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _welcome(connection: socket.socket, key: HopKey) -> bool:
+    """Whether the other end proves what it should."""
     try:
-        connection.settimeout(_HELLO_SECONDS)
-        if key.tls is not None:
-            connection = key.tls.wrap_socket(connection, server_side=True)
+        if isinstance(connection, ssl.SSLSocket):
+            connection.do_handshake()
         hello = _exactly(connection, _HELLO.size)
         if not key.is_ours(hello):
-            raise LinkError("a hello of another hop")
+            return False
         nonce = os.urandom(_NONCE_BYTES)
         connection.sendall(_ANSWER.pack(b"DSEA", nonce, key.proof(b"accept", hello, nonce)))
         proof = _exactly(connection, 32)
         if not hmac.compare_digest(proof, key.proof(b"connect", hello, nonce)):
-            raise LinkError("a proof that is wrong")
+            return False
         prepare(connection)
-        return connection
-    except (OSError, LinkError):
-        connection.close()
-        return None
+    except (OSError, ValueError, LinkError):  # ValueError: hung up on before the handshake
+        return False
+    return True
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:
+    """So many bytes, within the time of a hello."""
     data = b""
     deadline = time.monotonic() + _HELLO_SECONDS
     while len(data) < count:
-        if time.monotonic() > deadline:
+        left = deadline - time.monotonic()
+        if left <= 0:
             raise LinkError("the hello is too slow")
+        connection.settimeout(left)
         piece = connection.recv(count - len(data))
         if not piece:
             raise LinkError("the other end closed the connection")

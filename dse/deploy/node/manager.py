@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import zmq
 
@@ -22,6 +23,8 @@ from dse.errors import DseError
 _TICK_MS = 50
 #: Seconds that a task has to end when it is asked to.
 GRACE_SECONDS = 2.0
+#: The same when the manager ends, too: who waits for it waits for 2 s.
+_LAST_GRACE_SECONDS = 1.0
 
 
 class Refused(DseError):
@@ -53,6 +56,8 @@ class NodeManager:
         self._lease = lease_seconds
         self._resources = resources or Resources(1000 * (os.cpu_count() or 1))
         self._children: Dict[str, Child] = {}
+        self._unsent: List[Tuple[bytes, bytes]] = []
+        self._at_end: Set[Child] = set()  # of these: no channel any more, not seen to end yet
         self._clients: Dict[bytes, float] = {}
         self._poller = zmq.Poller()
         self._poller.register(router, zmq.POLLIN)
@@ -69,6 +74,8 @@ class NodeManager:
                 self._take_requests()
                 self._hear_children(ready)
                 self._watch()
+                if self._unsent:
+                    self._send_again()
         finally:
             self._end_all()
 
@@ -91,6 +98,12 @@ class NodeManager:
             except DseError as error:
                 kind = "malformed" if isinstance(error, MessageError) else "refused"
                 self._send(client, kind, re=number, reason=str(error))
+                continue
+            except Exception as error:
+                # Of the right form, and nonsense all the same (a path with a NUL): no message
+                # ends the manager.
+                reason = f"{type(error).__name__}: {error}"[:300]
+                self._send(client, "refused", re=number, reason=reason)
                 continue
             if answer is not None:
                 self._send(client, "ok", re=number, **answer)
@@ -192,7 +205,7 @@ class NodeManager:
 
     def _hear_children(self, ready: Dict[Any, int]) -> None:
         for child in list(self._children.values()):
-            if child.channel.fileno() in ready:
+            if child not in self._at_end and child.channel.fileno() in ready:
                 self._hear(child)
 
     def _hear(self, child: Child) -> None:
@@ -206,23 +219,26 @@ class NodeManager:
             self._bury(child)
             return
         for message in messages:
-            kind = message.get("type")
-            fields = {key: value for key, value in message.items() if key not in ("type", "v")}
+            kind = str(message.get("type"))
+            fields = {name: message.get(name) for name in _PASSED_ON.get(kind, ())}
             if kind == "failed":
                 child.fail(str(message.get("reason")), str(message.get("cause")))
             elif kind == "timings":
                 self._send(child.owner, "ok", re=message.get("re"), times=message.get("times"))
             elif kind == "event":
-                fields["source"] = child.task
-                self._send(child.owner, "event", app=child.spawn["app"], **fields)
-            elif kind in ("ready", "linked", "running", "output"):
+                self._send(
+                    child.owner, "event", app=child.spawn["app"], source=child.task, **fields
+                )
+            elif kind in _PASSED_ON:
                 self._send(child.owner, kind, task=child.task, **fields)
 
     def _watch(self) -> None:
         for child in list(self._children.values()):
-            if child.exit_code() is not None:
+            if child in self._at_end:
+                self._bury(child)
+            elif child.exit_code() is not None:
                 # What it said last may still be in the channel.
-                while child.task in self._children:
+                while child.task in self._children and child not in self._at_end:
                     self._hear(child)
             else:
                 child.watch()
@@ -230,23 +246,28 @@ class NodeManager:
         for client in [one for one, seen in self._clients.items() if now - seen > self._lease]:
             del self._clients[client]
             for child in self._of(client):
+                child.fail(f"its client was silent for {self._lease:g} s", "lease")
                 child.stop(GRACE_SECONDS)
 
     def _bury(self, child: Child) -> None:
         """The channel is at its end, so the process is at its, or it closed what it may not."""
-        if child.exit_code() is None:
+        if child not in self._at_end:
+            self._poller.unregister(child.channel.fileno())
+            self._at_end.add(child)
             deadline = time.monotonic() + 0.5
             while child.exit_code() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
             child.kill()
-        self._poller.unregister(child.channel.fileno())
+        if child.exit_code() is None:
+            return  # the kernel has not ended it yet: asked again with the next tick
+        self._at_end.discard(child)
         del self._children[child.task]
         reason = child.bury()
         self._send(child.owner, "ended", task=child.task, reason=reason, cause=child.cause)
 
     def _end_all(self) -> None:
         for child in self._children.values():
-            child.stop(GRACE_SECONDS)
+            child.stop(_LAST_GRACE_SECONDS)
         while self._children:
             for child in list(self._children.values()):
                 if child.exit_code() is not None:
@@ -263,10 +284,32 @@ class NodeManager:
 
     def _send(self, client: bytes, kind: str, **fields: Any) -> None:
         try:
-            self._router.send_multipart([client, encode(kind, **fields)], zmq.NOBLOCK)
+            data = encode(kind, **fields)
+            self._router.send_multipart([client, data], zmq.NOBLOCK)
+        except zmq.Again:
+            # It reads slower than its tasks talk. That one ended it must know; the rest may go.
+            if kind == "ended" and client in self._clients:
+                self._unsent.append((client, data))
+            else:
+                _note(f"a {kind} message was not sent: the client does not read")
         except (zmq.ZMQError, MessageError) as error:
-            # The client is gone, or does not read: its lease will end.
-            print(f"a {kind} message was not sent: {error}", file=sys.stderr)
+            _note(f"a {kind} message was not sent: {error}")  # the client is gone
+
+    def _send_again(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for client, data in unsent:
+            try:
+                self._router.send_multipart([client, data], zmq.NOBLOCK)
+            except zmq.Again:
+                if client in self._clients:
+                    self._unsent.append((client, data))
+            except zmq.ZMQError:
+                continue
+
+
+def _note(text: str) -> None:
+    with suppress(OSError):  # the disk with the log may be full
+        print(text, file=sys.stderr, flush=True)
 
 
 def boot_identity() -> str:
@@ -278,6 +321,15 @@ def boot_identity() -> str:
 
 
 _DEFAULTS = Limits()._asdict()
+
+#: What a task says that is passed on to its client: type -> fields.
+_PASSED_ON = {
+    "ready": ("port", "manifest"),
+    "linked": ("hop",),
+    "running": (),
+    "output": ("data",),
+    "event": ("event", "to", "peer", "data"),
+}
 
 
 def _file_name(text: str) -> str:
@@ -295,6 +347,8 @@ def bind_router(
     router.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
     router.setsockopt(zmq.LINGER, 500)
     router.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    # A message to a client that does not read, or is gone, is an error and not nothing.
+    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
     # Another client that claims a name that is taken does not get it.
     router.setsockopt(zmq.ROUTER_HANDOVER, 0)
     port = router.bind_to_random_port(f"tcp://{host}")

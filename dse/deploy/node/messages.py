@@ -8,7 +8,7 @@ is not exactly of such a form is refused and changes nothing. docs/protocol.md s
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, NoReturn, Tuple
 
 from dse.errors import DseError
 
@@ -77,16 +77,20 @@ def decode(data: bytes) -> Dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise MessageError(f"a message of {len(data)} bytes", expected=f"{MOST_BYTES} at most")
     try:
-        message = json.loads(data.decode("utf-8"))
+        message = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise MessageError(f"not JSON: {type(error).__name__}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise MessageError("not an object with a type")
-    if message.get("v") != PROTOCOL_VERSION:
-        raise MessageError(
-            f"version {str(message.get('v'))[:20]!r}", expected=str(PROTOCOL_VERSION)
-        )
+    version = message.get("v")
+    # JSON's true and 1.0 equal 1 in Python, and are not it.
+    if type(version) is not int or version != PROTOCOL_VERSION:
+        raise MessageError("of another version", expected=str(PROTOCOL_VERSION))
     return message
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def decode_request(data: bytes) -> Tuple[int, Dict[str, Any]]:

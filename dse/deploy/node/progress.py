@@ -17,6 +17,7 @@ WAITING = 3
 COMPUTING = 4
 SENDING = 5
 READY = 6
+UNWATCHED = 7
 
 STATE_NAMES = {
     0: "starting",
@@ -26,6 +27,7 @@ STATE_NAMES = {
     COMPUTING: "computing",
     SENDING: "waiting to send",
     READY: "ready",
+    UNWATCHED: "running",
 }
 
 _RECORD = struct.Struct("<QQII")
