@@ -14,10 +14,11 @@ from reports.utilization import RESOURCES, Scope, Source, Stage, Utilization
 NETWORK = "CnvW2A2"
 DEVICE = "xc7z020clg400-1"
 
-PAPER = (
+_PUBLICATION = (
     "Fiscaletti et al., Hardware resources analysis of BNNs splitting for FARD-based multi-FPGAs "
-    "Distributed Systems, 2020, Table I"
+    "Distributed Systems, 2020"
 )
+PAPER = f"{_PUBLICATION}, Table I"
 BNN_PYNQ = "BNN-PYNQ, unsplit CnvW2A2 on PYNQ-Z1, Vivado 2018.2 (timing met at 100 MHz)"
 
 #: Printed identically for splits 1 and 2.
@@ -44,6 +45,39 @@ class PublishedPoint:
     percent: dict[str, float | None]
     utilization: Utilization
 
+
+@dataclass(frozen=True)
+class PublishedResponseTime:
+    """A published response time: seconds from a job's first image to its last result.
+
+    ``sd_seconds`` as printed; the publication does not say of which kind. ``network``: as
+    :data:`NETWORK`. ``transport``: what carried the images.
+    """
+
+    source: Source
+    citation: str
+    network: str
+    split: int
+    images: int
+    runs: int
+    boards: str
+    transport: str
+    mean_seconds: float
+    sd_seconds: float
+
+
+RESPONSE_TIME = PublishedResponseTime(
+    source=Source.PAPER,
+    citation=_PUBLICATION,
+    network=NETWORK,
+    split=5,
+    images=20,
+    runs=30,
+    boards="two PYNQ-Z1 (FPGAs)",
+    transport="images inside the control messages",
+    mean_seconds=0.084,
+    sd_seconds=0.0075,
+)
 
 #: Table I: split -> percent of LUT, LUTRAM, FF, BRAM, DSP; first FPGA, with the PS/AXI shell.
 _TABLE_1 = {
