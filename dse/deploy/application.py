@@ -11,8 +11,10 @@ from dse.deploy.stage_names import check_stage_name
 from dse.errors import DeployError
 
 APP_FILE = "app.yaml"
+#: Of the configuration: what an application cannot choose.
+_RESERVED = {"task", "pipeline", "stage"}
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
 
 
 class _Entry(BaseModel):
@@ -21,7 +23,8 @@ class _Entry(BaseModel):
 
 class TaskEntry(_Entry):
     """A task: ``task_count`` replicas of ``main_dir/main_file``. ``cpu_quota``: thousandths of a
-    processor; ``fpga``: how many FPGAs; ``config``: what its ``_parse_config`` gets."""
+    processor; ``fpga``: how many FPGAs; ``config``: what its ``_parse_config`` gets, with
+    ``config.task.peer`` (which replica, from 0) and ``config.task.count``."""
 
     task_name: Name
     main_dir: str
@@ -100,6 +103,11 @@ def _check(application: Application, path: Path) -> None:
         if not _inside(main, application.folder) or not main.is_file():
             raise DeployError(
                 f"{entry.main_dir}/{entry.main_file} is not in the folder", where=path
+            )
+        taken = _RESERVED & set(entry.config)
+        if taken:
+            raise DeployError(
+                f"config.{min(taken)} is not for app.yaml: a task or job is told it", where=path
             )
     for job in application.jobs:
         if job.data_dir is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.deploy.application import Application
+from dse.deploy.application import Application, JobEntry
 from dse.deploy.board import Board
 from dse.deploy.job_outcome import JobDone, JobFailed, JobOutcome
 from dse.deploy.link_certificate import make_link_certificate
@@ -19,22 +21,36 @@ from dse.deploy.pipeline import (
     Pipeline,
     PipelineFailed,
     PipelineOptions,
-    StateListener,
     StagePlan,
+    StateListener,
 )
 from dse.deploy.timings import JobTimings
 from dse.errors import InputError
 
 _LOOPBACK = "127.0.0.1"
+#: Board, folder here, and its name there.
+_Copy = tuple[Board, Path, str]
+
+
+class _Place(NamedTuple):
+    """A job, its board, and what it needs there."""
+
+    board: Board
+    job: JobEntry
+    program: _Copy
+    data: _Copy | None
 
 
 class Deployment:
-    """The pipeline of ``application`` on ``nodes``, a job to a board, in their order.
+    """The pipeline of ``application`` on ``nodes``, each job on one of ``boards`` (default: all of
+    them), in their order.
 
     A context manager: entering copies the application to the boards and brings the pipeline up,
-    leaving ends it (the boards stay up). ``secure``: TLS on every hop. ``attempts``: how often a
-    job is tried in all: a job whose pipeline broke is run again as a whole, in a new epoch, on
-    boards that are up again; one whose input cannot be computed is not.
+    leaving ends it (the boards stay up); :meth:`run` brings it up, too, where it is not.
+    ``secure``: TLS on every hop. ``attempts``: how often a job is tried in all: a job whose
+    pipeline broke is run again as a whole, in a new epoch, on boards that are up again; one whose
+    input cannot be computed is not. ``app_id``: what tells this application from others on the
+    same boards, and ``prefix`` its files there.
     """
 
     def __init__(
@@ -42,16 +58,22 @@ class Deployment:
         application: Application,
         nodes: Nodes,
         *,
+        boards: Sequence[Board] | None = None,
         options: PipelineOptions | None = None,
         secure: bool = False,
         attempts: int = 1,
         on_state: StateListener | None = None,
+        app_id: str | None = None,
+        prefix: str = "",
     ) -> None:
-        if len(nodes.boards) != len(application.jobs):
+        self._boards = nodes.boards if boards is None else tuple(boards)
+        if len(self._boards) != len(application.jobs):
             raise InputError(
                 f"{application.app_name} has {len(application.jobs)} jobs",
-                expected=f"one for each of the {len(nodes.boards)} boards",
+                expected=f"one for each of the {len(self._boards)} boards",
             )
+        self._app_id = app_id or application.app_name
+        self._prefix = prefix
         self.application = application
         self.epoch = 0
         self.failures: list[JobFailed] = []
@@ -63,6 +85,8 @@ class Deployment:
         self._pipeline: Pipeline | None = None
         self._own = tempfile.TemporaryDirectory(prefix="dse-deployment-")
         self._certificate: Path | None = None
+        # Another deployment to the same boards has a certificate of its own.
+        self._tls_name = f"tls-{secrets.token_hex(4)}"
 
     def __enter__(self) -> Deployment:
         try:
@@ -74,6 +98,16 @@ class Deployment:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the pipeline takes jobs as it is."""
+        return self._pipeline is not None and self._pipeline.is_up
+
+    def keep_up(self) -> None:
+        """Bring the pipeline up, in a new epoch, where it is not. DeployError if it cannot be."""
+        if not self.is_up:
+            self._bring_up()
 
     @property
     def chunk_bytes(self) -> tuple[int, int]:
@@ -95,7 +129,7 @@ class Deployment:
         """
         outcome: JobOutcome | None = None
         for attempt in range(self._attempts):
-            if self._pipeline is None or not self._pipeline.is_up:
+            if not self.is_up:
                 try:
                     self._bring_up()
                 except PipelineFailed as error:
@@ -131,7 +165,7 @@ class Deployment:
         """A pipeline in a new epoch, on boards that are all up."""
         if self._pipeline is not None:
             self._pipeline.close()
-        self._nodes.revive()
+        self._nodes.revive(self._boards)
         self.epoch += 1
         options = self._options
         if self._secure:
@@ -140,7 +174,7 @@ class Deployment:
         self._pipeline = Pipeline(
             self._nodes.hub,
             self._plans(),
-            app=self.application.app_name,
+            app=self._app_id,
             epoch=self.epoch,
             manifest=self.application.manifest,
             options=options,
@@ -148,29 +182,41 @@ class Deployment:
         )
         self._pipeline.start()
 
+    def copy(self) -> None:
+        """Copy the programs and data of all jobs to their boards, where they are not there yet."""
+        self._nodes.put_all(
+            [copy for place in self._places() for copy in (place.program, place.data) if copy]
+        )
+
+    def _places(self) -> list[_Place]:
+        folder = self.application.folder
+        return [
+            _Place(
+                board,
+                job,
+                (board, folder / job.main_dir, f"{self._prefix}{job.job_name}-program"),
+                None
+                if job.data_dir is None
+                else (board, folder / job.data_dir, f"{self._prefix}{job.job_name}"),
+            )
+            for board, job in zip(self._boards, self.application.jobs, strict=True)
+        ]
+
     def _plans(self) -> list[StagePlan]:
-        application, nodes = self.application, self._nodes
-        jobs = list(zip(nodes.boards, application.jobs, strict=True))
-        copies: list[tuple[Board, Path, str]] = []
-        for board, job in jobs:
-            copies.append((board, application.folder / job.main_dir, f"{job.job_name}-program"))
-            if job.data_dir is not None:
-                copies.append((board, application.folder / job.data_dir, job.job_name))
-        nodes.put_all(copies)
+        self.copy()
+        nodes = self._nodes
         plans = []
-        for board, job in jobs:
+        for board, job, program, data in self._places():
             # Copied above: these are the paths that are known already.
-            main = nodes.put(board, application.folder / job.main_dir, f"{job.job_name}-program")
             config = dict(job.config)
-            if job.data_dir is not None:
-                folder = application.folder / job.data_dir
-                config["stage"] = nodes.put(board, folder, job.job_name)
+            if data is not None:
+                config["stage"] = nodes.put(*data)
             control = nodes.control(board)
             host = control.address.data_host
             plans.append(
                 StagePlan(
                     node=control,
-                    main=f"{main}/{job.main_file}",
+                    main=f"{nodes.put(*program)}/{job.main_file}",
                     config=config,
                     input_bytes=job.input_bytes,
                     output_bytes=job.output_bytes,
@@ -192,7 +238,7 @@ class Deployment:
             self._certificate.write_bytes(make_link_certificate())
         folder = self._certificate.parent
         copies: Sequence[str] = self._nodes.put_all(
-            [(board, folder, "tls") for board in self._nodes.boards]
+            [(board, folder, self._tls_name) for board in self._boards]
         )
         paths = tuple(f"{copy}/{self._certificate.name}" for copy in copies)
         return self._certificate, paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -36,6 +37,8 @@ class Nodes:
         self._lease_seconds = lease_seconds
         self._controls: dict[str, NodeControl] = {}
         self._on_boards: dict[tuple[str, str], str] = {}
+        # Of each board: several applications may copy to it, or find it lost, at the same time.
+        self._locks = {name: threading.RLock() for name in names}
         self._stack = ExitStack()
 
     def __enter__(self) -> Nodes:
@@ -61,25 +64,34 @@ class Nodes:
     def put(self, board: Board, folder: Path, name: str) -> str:
         """Copy ``folder`` to ``board`` as ``name``, once; the absolute path there."""
         key = (board.name, name)
-        if key not in self._on_boards:
-            self._on_boards[key] = board.put(folder, name)
-        return self._on_boards[key]
+        with self._locks[board.name]:
+            if key not in self._on_boards:
+                self._on_boards[key] = board.put(folder, name)
+            return self._on_boards[key]
 
     def put_all(self, folders: Sequence[tuple[Board, Path, str]]) -> list[str]:
         """:meth:`put` for several boards at the same time."""
         return self._at_once(folders, lambda one: self.put(*one))
 
-    def revive(self) -> list[str]:
-        """Bring every board up again whose manager is lost; their names. What was copied to them
-        is gone."""
-        lost = [board for board in self.boards if self._controls[board.name].is_lost]
-        for board in lost:
+    def revive(self, boards: Sequence[Board] | None = None) -> list[str]:
+        """Bring every one of ``boards`` (default: all) up again whose manager is lost; their
+        names. What was copied to them is gone."""
+        return [
+            board.name
+            for board in (self.boards if boards is None else boards)
+            if self._revive(board)
+        ]
+
+    def _revive(self, board: Board) -> bool:
+        with self._locks[board.name]:
+            if not self._controls[board.name].is_lost:
+                return False
             self.hub.disconnect(self._controls[board.name])
             board.stop()
-            for key in [key for key in self._on_boards if key[0] == board.name]:
+            for key in [key for key in list(self._on_boards) if key[0] == board.name]:
                 del self._on_boards[key]
             self._controls[board.name] = self._bring_up(board)
-        return [board.name for board in lost]
+            return True
 
     def collect(self, into: Path) -> list[Path]:
         """Copy all logs into a folder for each board. A board that does not answer is left out."""

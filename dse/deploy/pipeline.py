@@ -156,7 +156,12 @@ class Pipeline:
     @property
     def is_up(self) -> bool:
         """Whether it takes jobs."""
-        return self._wire is not None and self._failure is None and not self._is_closed
+        return (
+            self._wire is not None
+            and self._failure is None
+            and not self._is_closed
+            and all(state.ended is None for state in self._states)
+        )
 
     @property
     def failure(self) -> PipelineFailed | None:
@@ -390,7 +395,7 @@ class Pipeline:
         Raises InputError for chunks of another shape, PipelineFailed if the pipeline is down
         already.
         """
-        if self._wire is None or not self.is_up:
+        if self._wire is None or self._failure is not None or self._is_closed:
             raise self._failure or PipelineFailed(None, "the pipeline is not up")
         if chunks.ndim != 2 or chunks.shape[1] != self.stages[0].input_bytes:
             raise InputError(

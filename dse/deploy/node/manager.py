@@ -229,6 +229,9 @@ class NodeManager:
                 self._send(
                     child.owner, "event", app=child.spawn["app"], source=child.task, **fields
                 )
+            elif kind == "output":
+                of = {name: child.spawn[name] for name in ("app", "name", "peer")}
+                self._send(child.owner, "output", task=child.task, **of, **fields)
             elif kind in _PASSED_ON:
                 self._send(child.owner, kind, task=child.task, **fields)
 
