@@ -51,7 +51,9 @@ def boards() -> None:
 @click.option("--link", metavar="TEXT", help="What it is connected by, such as 1Gbit/s.")
 @click.option("--key", metavar="FILE", help="Private ssh key. [default: as for ssh]")
 @click.option("--known-hosts", metavar="FILE", help="Its host key. [default: as for ssh]")
-@click.option("--bitstreams", metavar="DIR", help="Folder of its bitstreams (engine pynq).")
+@click.option(
+    "--bitstreams", metavar="DIR", help="Folder of `dse build` with its overlay (engine pynq)."
+)
 def add(name: str, path: Path, **given: str | int | None) -> None:
     """Add the board NAME to the file, which is made if it is not there."""
     from dse.deploy.boards_file import add_board

@@ -32,8 +32,8 @@ class BoardEntry:
     those of ssh, else ssh's own configuration and defaults; ``engine``: what computes there;
     ``part``: of its FPGA, such as xc7z020clg400-1; ``python``: the interpreter there; ``link``:
     what it is connected by, as text; ``key``: file of the private ssh key; ``known_hosts``: file
-    of host keys; ``bitstreams``: folder of bitstreams (engine pynq). A path in the file is
-    relative to the file; ``~`` is the home folder. In here it is absolute.
+    of host keys; ``bitstreams``: folder of `dse build` with the overlay (engine pynq). A
+    path in the file is relative to the file; ``~`` is the home folder. In here it is absolute.
     """
 
     name: str

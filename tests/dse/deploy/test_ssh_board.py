@@ -137,6 +137,18 @@ def test_several_start_at_the_same_time(hosts: list[SshHost]) -> None:
         list(threads.map(SshBoard.stop, boards))
 
 
+def test_hosts_reach_each_other(hosts: list[SshHost]) -> None:
+    """As stages do, once boards are up; of the cable that is pulled nobody hears."""
+    left, right = hosts
+    program = f"import socket; socket.create_connection(({right.address!r}, {PORT}), 1)"
+    command = ["ip", "netns", "exec", left.namespace, sys.executable, "-c", program]
+    assert subprocess.run(command).returncode == 0
+    right.link_down()
+    assert subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 1
+    right.link_up()
+    assert subprocess.run(command).returncode == 0
+
+
 def test_its_secret_is_on_no_command_line(host: SshHost, monkeypatch: pytest.MonkeyPatch) -> None:
     told = NodeStart.with_new_keys([KEY], 3.0)
     monkeypatch.setattr(NodeStart, "with_new_keys", lambda *_: told)
