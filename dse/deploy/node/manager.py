@@ -260,6 +260,8 @@ class NodeManager:
             deadline = time.monotonic() + 0.5
             while child.exit_code() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
+            if child.exit_code() is None and not child.is_stopping:
+                child.fail("it went on without its channel to the node manager", "protocol")
             child.kill()
         if child.exit_code() is None:
             return  # the kernel has not ended it yet: asked again with the next tick
