@@ -96,7 +96,7 @@ FATAL = {
     "segfault": "killed by SIGSEGV",
     "pause": "no sign of its compute thread for 1 s: computing (image 7)",
     "leave_a_program": "exit code 3",
-    "close_everything": "without its channel to the node manager",
+    "close_everything": "no sign of its compute thread for 1 s: computing (image 7)",
 }
 QUICK = [("raise", 2, 0), ("exit_at_once", 3, 1), ("kill", 2, 1), ("loop", 2, 0), ("short", 1, 0)]
 ALL = [
