@@ -31,7 +31,7 @@ from dse.deploy.node.links import (
     tls_context,
 )
 from dse.deploy.node.progress import LINKING, LOADING, READY, UNWATCHED, Progress
-from dse.deploy.node.stage_loop import StageLoop
+from dse.deploy.node.stage_loop import Ahead, StageLoop
 from dse.errors import DseError
 
 CONTROL_VARIABLE = "DSE_CONTROL_DESCRIPTOR"
@@ -147,6 +147,7 @@ class TaskContainer:
             (int(pipeline["input_bytes"]), int(pipeline["output_bytes"])),
             int(pipeline["window"]),
             self._progress,
+            Ahead(job.depth, job.give, job.take) if job.depth > 1 else None,
         )
         self._channel.send({"type": "running"})
         try:

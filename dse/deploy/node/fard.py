@@ -104,8 +104,12 @@ class FardJob(FardTask):
     """A stage of a pipeline. ``self.config.pipeline`` has ``position`` (from 0) and ``stages``.
 
     ``_parse_config`` is the job's set-up from its configuration, ``setup`` loads what it needs (a
-    bitstream, say); then ``process`` is called for each chunk, in order, by one thread.
+    bitstream, say); then ``process`` is called for each chunk, in order, by one thread. A job that
+    works on several chunks at a time sets ``depth``, how many, in ``setup``; ``give`` and ``take``
+    are called then.
     """
+
+    depth = 1
 
     def process(self, chunk: memoryview) -> bytes:
         """One chunk of ``config.pipeline.input_bytes`` to a result of ``output_bytes``.
@@ -114,6 +118,14 @@ class FardJob(FardTask):
         :class:`~dse.deploy.node.engines.interface.PoisonedInput` for a chunk that cannot be
         computed: it fails its batch, and the next one goes on. Any other exception ends the job.
         """
+        raise NotImplementedError
+
+    def give(self, chunk: memoryview) -> None:
+        """Begin one chunk, with fewer than ``depth`` begun; as ``process``, but for the result."""
+        raise NotImplementedError
+
+    def take(self) -> bytes:
+        """The result of the chunk that was begun first of those that are not taken yet."""
         raise NotImplementedError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from typing import Callable, List, Optional, Union
@@ -63,6 +64,15 @@ class HopReceiver:
                 return False
             self._reader.filled(count)
             return True
+
+    def is_ready(self) -> bool:
+        """Whether :meth:`wait` would return at once."""
+        connection = self._connection
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return True
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
 
     def consumed(self) -> None:
         """One chunk is dealt with; its room is free."""

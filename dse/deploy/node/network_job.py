@@ -31,6 +31,9 @@ class NetworkJob(FardJob):
         self._engine.load(self._folder, stage)
         # No layer of ours between the loop and the engine.
         self.process = self._engine.compute  # type: ignore[assignment,method-assign]
+        self.give = self._engine.give  # type: ignore[assignment,method-assign]
+        self.take = self._engine.take  # type: ignore[method-assign]
+        self.depth = self._engine.depth
 
     def stop(self) -> None:
         """Give back what the engine took."""

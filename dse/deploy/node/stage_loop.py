@@ -7,8 +7,9 @@ the kernel's socket buffers keep the neighbours busy meanwhile.
 from __future__ import annotations
 
 import socket
+from collections import deque
 from time import monotonic_ns
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from dse.deploy.node.engines.interface import PoisonedInput
 from dse.deploy.node.frames import BEGIN, DATA, FAIL, Frame, reason_payload
@@ -56,11 +57,19 @@ class StageTimes:
         }
 
 
+class Ahead(NamedTuple):
+    """A computation that takes ``depth`` chunks before it must give a result (FardJob)."""
+
+    depth: int
+    give: Callable[[memoryview], None]
+    take: Callable[[], bytes]
+
+
 class StageLoop:
     """Runs jobs until the hop before it closes.
 
     ``compute``: one chunk (a memoryview that is valid during the call) to one result.
-    ``chunk_bytes``: of what comes in and of what goes out.
+    ``chunk_bytes``: of what comes in and of what goes out. ``ahead``: used in place of ``compute``.
     """
 
     def __init__(
@@ -71,7 +80,12 @@ class StageLoop:
         chunk_bytes: Tuple[int, int],
         window: int,
         progress: Progress,
+        ahead: Optional[Ahead] = None,
     ) -> None:
+        self._ahead = ahead
+        #: Of the chunks that were given and not taken: sequence, when received, when given.
+        self._begun: Deque[Tuple[int, int, int]] = deque()
+        self._finished = 0
         self._compute = compute
         self._position = position
         self._epoch = epoch
@@ -104,6 +118,9 @@ class StageLoop:
         while True:
             frame = receiver.next()
             if frame is None:
+                if self._begun and not receiver.is_ready():
+                    self._take(sender)
+                    continue
                 self._flush(sender)
                 progress.report(WAITING)
                 if not receiver.wait():
@@ -114,8 +131,12 @@ class StageLoop:
                 continue
             order.admit(frame)
             if frame.kind == DATA:
-                self._chunks(frame, received, receiver, sender)
+                if self._ahead is None:
+                    self._chunks(frame, received, receiver, sender)
+                else:
+                    self._chunks_ahead(self._ahead, frame, received, receiver, sender)
                 continue
+            self._take_all(sender)
             if frame.kind == BEGIN:
                 self.times.begin(frame.job)
                 progress.job = frame.job
@@ -140,14 +161,12 @@ class StageLoop:
             try:
                 result = compute(frame.payload[at : at + take])
             except PoisonedInput as error:
-                order.fail_here()
-                reason = reason_payload(f"image {sequence}: {error}")
-                sender.send(FAIL, self._position, order.job, sequence, reason)
+                self._fail(sequence, error, sender)
                 receiver.consumed()
                 continue
             finished = monotonic_ns()
             if len(result) != give:
-                raise StageError(f"image {sequence} became {len(result)} bytes", expected=str(give))
+                raise _wrong_length(sequence, result, give)
             if sequence < MOST_TIMED:
                 self.times.computed.append((received, started, finished))
             sender.put(order.job, sequence, result, finished)
@@ -156,11 +175,70 @@ class StageLoop:
             receiver.consumed()
             sequence += 1
 
+    def _chunks_ahead(
+        self,
+        ahead: Ahead,
+        frame: Frame,
+        received: int,
+        receiver: HopReceiver,
+        sender: HopSender,
+    ) -> None:
+        """As :meth:`_chunks`, but a result is waited for only where the depth is reached."""
+        progress, take = self._progress, self._chunk_bytes[0]
+        for index in range(frame.chunks):
+            if self._order.state == RUNNING:
+                sequence = frame.sequence + index
+                while len(self._begun) >= ahead.depth:
+                    self._take(sender)
+                progress.sequence = sequence
+                progress.report(COMPUTING)
+                started = monotonic_ns()
+                try:
+                    ahead.give(frame.payload[index * take : (index + 1) * take])
+                except PoisonedInput as error:
+                    self._take_all(sender)
+                    self._fail(sequence, error, sender)
+                else:
+                    self._begun.append((sequence, received, started))
+            receiver.consumed()
+
+    def _take(self, sender: HopSender) -> None:
+        """One result out of the computation, and on its way."""
+        assert self._ahead is not None
+        self._progress.report(COMPUTING)
+        result = self._ahead.take()
+        finished = monotonic_ns()
+        sequence, received, given = self._begun.popleft()
+        if len(result) != self._chunk_bytes[1]:
+            raise _wrong_length(sequence, result, self._chunk_bytes[1])
+        if sequence < MOST_TIMED:
+            # Its turn came when the one before it was done: so times of two do not overlap.
+            started = max(given, min(self._finished, finished))
+            self.times.computed.append((received, started, finished))
+        self._finished = finished
+        sender.put(self._order.job, sequence, result, finished)
+        self._flush(sender)
+
+    def _take_all(self, sender: HopSender) -> None:
+        while self._begun:
+            self._take(sender)
+
+    def _fail(self, sequence: int, error: PoisonedInput, sender: HopSender) -> None:
+        self._order.fail_here()
+        reason = reason_payload(f"image {sequence}: {error}")
+        sender.send(FAIL, self._position, self._order.job, sequence, reason)
+
     def _flush(self, sender: HopSender) -> None:
+        # Before, not after: where cores are few, the next stage may have it before we go on.
+        now = monotonic_ns()
         if not sender.flush():
             return
         times = self.times
         if len(times.computed) <= MOST_TIMED and (
             not times.flushed or times.flushed[-1][0] < len(times.computed)
         ):
-            times.flushed.append((len(times.computed), monotonic_ns()))
+            times.flushed.append((len(times.computed), now))
+
+
+def _wrong_length(sequence: int, result: bytes, expected: int) -> StageError:
+    return StageError(f"image {sequence} became {len(result)} bytes", expected=str(expected))

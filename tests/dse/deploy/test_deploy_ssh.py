@@ -10,7 +10,7 @@ import pytest
 
 from dse.deploy.deploy_command import DeployRequest, deploy_network
 from dse.deploy.deploy_progress import DeployProgress
-from dse.errors import DeployError
+from dse.errors import DeployError, InputError
 from tests.dse.deploy.ssh_hosts import SshHost, ssh_hosts
 
 
@@ -89,6 +89,6 @@ def test_a_link_that_goes_down_is_named_in_time(hosts: list[SshHost], tmp_path: 
 
 
 def test_too_few_boards(hosts: list[SshHost], tmp_path: Path) -> None:
-    with pytest.raises(DeployError, match="3 parts") as error:
+    with pytest.raises(InputError, match="3 parts") as error:
         deploy_network(request(hosts, tmp_path, splits=(2, 5)), DeployProgress())
     assert "boards.toml" in str(error.value)

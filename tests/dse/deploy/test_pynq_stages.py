@@ -20,7 +20,7 @@ from dse.deploy.node.stage_files import StageFileError, read_stage
 from dse.deploy.pipeline_parts import pipeline_parts
 from dse.deploy.stage_folders import StageFolders, write_stage_folders
 from dse.errors import DeployError, DseError, InputError
-from finn_flows.cut import Cut, CutTensor
+from finn_flows.cut import Cut, CutTensor, split_network
 from finn_flows.folding import Folding, published_folding
 from finn_flows.integer_reference import run_integers
 from finn_flows.network import Network
@@ -85,6 +85,30 @@ def test_two_boards_equal_the_unsplit_network(stages: StageFolders, pynq: Module
     with loaded(stages) as engines:
         np.testing.assert_array_equal(chained(engines, words_of(SMALL, images)), expected)
         assert pynq.allocated == len(pynq.live) == 4, "allocated once, however many images"
+    assert not pynq.live
+
+
+def test_images_follow_each_other_into_the_part(stages: StageFolders, pynq: ModuleType) -> None:
+    engine = PynqEngine()
+    engine.load(*first_stage(stages, transfer_seconds=0.2))
+    network = split_network(SMALL, CUT)[0]
+    images = random_input(3, SMALL, 12)
+    given = words_of(SMALL, images)
+    # One result waits in its buffer, the part holds more, and one image is about to go in.
+    ahead = pynq.HOLDS + 2
+    for image in given[:ahead]:
+        engine.give(memoryview(image.tobytes()))
+    assert ahead <= engine.depth
+    found = []
+    for image in given[ahead:]:
+        found.append(engine.take())
+        engine.give(memoryview(image.tobytes()))
+    found += [engine.take() for _ in range(ahead)]
+    np.testing.assert_array_equal(
+        [np.frombuffer(one, "<u8") for one in found], result_words(network, images)
+    )
+    assert len(pynq.live) == 2
+    engine.close()
     assert not pynq.live
 
 

@@ -13,7 +13,14 @@ class PoisonedInput(DseError):
 
 
 class Engine:
-    """Computes one part, image by image. One thread calls it."""
+    """Computes one part, image by image. One thread calls it.
+
+    ``depth``: how many images it can be at work on at the same time, once loaded. A circuit takes
+    in an image while the one before is still in its last layers; an engine that is one has a
+    depth of more than 1, and ``give`` and ``take`` are called in place of ``compute``.
+    """
+
+    depth = 1
 
     def load(self, folder: Path, stage: dict[str, Any]) -> None:
         """Get ready. ``folder``: the stage's files, already checked against their hashes;
@@ -28,6 +35,15 @@ class Engine:
         ``payload`` is valid during the call only. Raises PoisonedInput for an image that the part
         cannot take; any other exception ends the stage.
         """
+        raise NotImplementedError
+
+    def give(self, payload: memoryview) -> None:
+        """Begin one image, with fewer than ``depth`` begun; as ``compute`` does, but for the
+        result."""
+        raise NotImplementedError
+
+    def take(self) -> bytes:
+        """The result of the image that was begun first of those that are not taken yet."""
         raise NotImplementedError
 
     def close(self) -> None:

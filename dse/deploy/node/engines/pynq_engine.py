@@ -7,8 +7,9 @@ those of finn_flows/rtl/axilite_configuration.sv, registers of the DMA those of 
 from __future__ import annotations
 
 import time
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Deque
 
 import numpy as np
 
@@ -35,7 +36,6 @@ HALTED, IDLE = 0x1, 0x2
 #: Bits of a status that mean a transfer failed, and what they say.
 ERRORS = {0x10: "internal error", 0x20: "slave error", 0x40: "address decode error"}
 
-_CHANNELS = (("send", SEND_STATUS), ("receive", RECEIVE_STATUS))
 _RESET_SECONDS = 0.1
 
 
@@ -47,9 +47,16 @@ class PynqEngine(Engine):
     """``files``: ``overlay.bit``, ``overlay.hwh`` and, unless weights are in the bitstream,
     ``configuration.bin`` (docs/formats.md)."""
 
+    #: More images than any part of CnvW2A2 holds at a time: its layers are never without one.
+    depth = 8
+
     def __init__(self) -> None:
         self._dma: Any = None
         self._buffers: list[Any] = []
+        self._on_the_way = 0  # images given whose result has not come
+        self._is_sending = False
+        self._is_receiving = False
+        self._results: Deque[bytes] = deque()
 
     def load(self, folder: Path, stage: dict[str, Any]) -> None:
         """See Engine. Programs the FPGA, writes weights and thresholds, allocates both buffers."""
@@ -84,22 +91,27 @@ class PynqEngine(Engine):
 
     def compute(self, payload: memoryview) -> bytes:
         """See Engine. Raises TransferError where the image does not come back whole and in time."""
+        self.give(payload)
+        return self.take()
+
+    def give(self, payload: memoryview) -> None:
+        """See Engine. Returns when the image before has left its buffer and this one is on its way
+        into the part, which may still be at work on others. Raises TransferError where the part
+        does not take it in time."""
         decode_image(payload, self._input)  # the circuit would take values that are none
+        self._wait(lambda: not self._is_sending)
         self._source[:] = np.frombuffer(payload, dtype="<u8")
         self._source.flush()
-        # The receiver first: the part holds no whole result.
-        self._dma.recvchannel.transfer(self._target)
+        self._on_the_way += 1
+        # The receiver first: the part need not hold a whole result.
+        self._receive_next()
         self._dma.sendchannel.transfer(self._source)
-        self._wait()
-        received = self._dma.read(RECEIVE_LENGTH)
-        if received != self._target.nbytes:
-            raise TransferError(
-                "the receive channel of the DMA ended after %d bytes" % received,
-                expected="%d" % self._target.nbytes,
-            )
-        self._target.invalidate()
-        result: bytes = self._target.tobytes()
-        return result
+        self._is_sending = True
+
+    def take(self) -> bytes:
+        """See Engine. Raises TransferError where it does not come whole and in time."""
+        self._wait(lambda: bool(self._results))
+        return self._results.popleft()
 
     def close(self) -> None:
         """See Engine. The DMA is reset before its memory goes: it may still be at work in it.
@@ -125,19 +137,45 @@ class PynqEngine(Engine):
             time.sleep(0)
         return True
 
-    def _wait(self) -> None:
-        """Until both channels are done. Never pynq's own wait, which has no end."""
+    def _wait(self, is_enough: Callable[[], bool]) -> None:
+        """Until ``is_enough``. Never pynq's own wait, which has no end."""
         end = time.monotonic() + self._seconds
         while True:
             late = time.monotonic() > end  # before the look: a look after the end counts
-            waiting = [name for name, status in _CHANNELS if not self._is_done(name, status)]
-            if not waiting:
+            # Both, always: a part whose results nobody takes does not take images either.
+            if self._is_sending and self._is_done("send", SEND_STATUS):
+                self._is_sending = False
+            if self._is_receiving and self._is_done("receive", RECEIVE_STATUS):
+                self._fetch()
+            if is_enough():
                 return
             if late:
+                # An image that does not go in is why no result comes out, if both are late.
+                name = "send" if self._is_sending else "receive"
                 raise TransferError(
-                    "the %s channel of the DMA is not done after %g s" % (waiting[0], self._seconds)
+                    "the %s channel of the DMA is not done after %g s" % (name, self._seconds)
                 )
             time.sleep(0)  # lets the threads of the network run
+
+    def _receive_next(self) -> None:
+        """Have the DMA wait for the next result, if one is due."""
+        if self._on_the_way and not self._is_receiving:
+            self._dma.recvchannel.transfer(self._target)
+            self._is_receiving = True
+
+    def _fetch(self) -> None:
+        """A result is in its buffer: keep it, and make room for the next."""
+        received = self._dma.read(RECEIVE_LENGTH)
+        if received != self._target.nbytes:
+            raise TransferError(
+                "the receive channel of the DMA ended after %d bytes" % received,
+                expected="%d" % self._target.nbytes,
+            )
+        self._target.invalidate()
+        self._results.append(self._target.tobytes())
+        self._on_the_way -= 1
+        self._is_receiving = False
+        self._receive_next()
 
     def _is_done(self, name: str, register: int) -> bool:
         status = self._dma.read(register)

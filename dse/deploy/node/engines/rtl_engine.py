@@ -21,6 +21,9 @@ class RtlEngine(Engine):
     engine's process is gone.
     """
 
+    #: More images than any part of CnvW2A2 holds at a time: it is never without one.
+    depth = 8
+
     def __init__(self) -> None:
         self._pipe: Optional[HarnessPipe] = None
 
@@ -49,9 +52,18 @@ class RtlEngine(Engine):
 
     def compute(self, payload: memoryview) -> bytes:
         """See Engine. HarnessError where the circuit breaks a rule, stands still or dies."""
+        self.give(payload)
+        return self.take()
+
+    def give(self, payload: memoryview) -> None:
+        """See Engine."""
         decode_image(payload, self._input)  # the circuit would take values that are none
         assert self._pipe is not None
         self._pipe.send(b"IMAG", payload)
+
+    def take(self) -> bytes:
+        """See Engine. HarnessError where the circuit breaks a rule, stands still or dies."""
+        assert self._pipe is not None
         result = self._pipe.receive(b"OUTP", "a result was")
         if len(result) != self._output["bytes_per_image"]:
             raise DseError(

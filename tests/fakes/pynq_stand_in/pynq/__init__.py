@@ -15,6 +15,7 @@ tests that look from another process.
 from __future__ import annotations
 
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ import numpy as np
 from finn_flows.wire_packing import pack, unpack
 
 FAULT, LEDGER = "PYNQ_STAND_IN_FAULT", "PYNQ_STAND_IN_LEDGER"
+#: Images that the part holds in its layers.
+HOLDS = 3
 #: Looks at a status before a transfer is seen to be done.
 _LOOKS = 3
 
@@ -191,6 +194,9 @@ class _Dma:
         self._length = 0
         self._transfer = 0
         self._stuck = False
+        self._hangs = False
+        #: Fault and result of the images that are in the part's layers.
+        self._inside: deque[tuple[str | None, np.ndarray | None]] = deque()
 
     def read(self, offset: int = 0) -> int:
         if offset == _MM2S_DMASR:
@@ -208,29 +214,42 @@ class _Dma:
                     channel.done(_HALTED)
 
     def move(self) -> None:
-        """An image through the part, once both channels have a buffer."""
-        source, target = self.sendchannel.buffer, self.recvchannel.buffer
-        if source is None or target is None:
-            return
+        """Images into the part while it has room, results out of it while there is a buffer."""
+        while self._go_in() or self._come_out():
+            pass
+
+    def _go_in(self) -> bool:
+        source = self.sendchannel.buffer
+        if source is None or len(self._inside) >= HOLDS or self._hangs:
+            return False
         fault = self._fault()
         self._transfer += 1
         self._stuck = fault == "stuck"
         if fault in ("hang-send", "stuck"):
-            return
+            self._hangs = True
+            return False
+        result = self._part.run(source.shadow)
         self.sendchannel.done()
+        self._inside.append((fault, result))
+        return True
+
+    def _come_out(self) -> bool:
+        target = self.recvchannel.buffer
+        if target is None or not self._inside or self._inside[0][1] is None:
+            return False
+        fault, result = self._inside[0]
         if fault == "hang-receive":
-            return
+            return False
+        self._inside.popleft()
         if fault == "error":
             self.recvchannel.done(_SLAVE_ERROR | _HALTED)
-            return
-        result = self._part.run(source.shadow)
-        if result is None:
-            return
+            return True
         if fault in ("short", "lost"):
             result = result[: -1 if fault == "short" else 0]
         target.shadow[: len(result)] = result
         self._length = result.nbytes
         self.recvchannel.done()
+        return True
 
     def _fault(self) -> str | None:
         fault, _, at = os.environ.get(FAULT, "").partition("@")
