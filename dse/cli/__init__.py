@@ -22,7 +22,7 @@ from dse.cli.strict_group import StrictGroup
 from dse.errors import DseError, OutputError
 
 #: Every command with its short help, in the order of use. ``dse/cli/<name>.py`` holds the command
-#: as an attribute of the same name. The help stands here so that ``dse --help`` imports none.
+#: as an attribute of the same name (_ for -). The help is here so that ``dse --help`` imports none.
 COMMANDS = {
     "sweep": "Build every candidate split and tabulate what it uses.",
     "table": "Print the table of a finished sweep.",
@@ -32,6 +32,7 @@ COMMANDS = {
     "build": "Build the parts of a split as folders that stand alone.",
     "simulate": "Simulate the circuit of the network or a part, cycle by cycle.",
     "deploy": "Run the parts of a network on boards, as a pipeline.",
+    "simulate-cluster": "Model 2 to 1000 boards, from the measured times of a few.",
     "boards": "Name the boards to deploy to, check them, make keys.",
     "train": "Train the default network on handwritten digits.",
     "export": "Write the network as QONNX or standard ONNX.",
@@ -53,7 +54,8 @@ class CommandGroup(StrictGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"{__name__}.{name}"), name)
         assert isinstance(command, click.Command)
         command.short_help = COMMANDS[cmd_name]
         return command

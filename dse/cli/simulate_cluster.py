@@ -89,7 +89,7 @@ DEPLOY_FILE = Path("build/deploy/deploy.json")
     "--window",
     type=click.IntRange(1, 65536),
     metavar="N",
-    help="Images that may be on the way in a hop. [default: 16]",
+    help="Images that may be on the way in a hop. [default: 64]",
 )
 @click.option(
     "--cores",
@@ -162,9 +162,10 @@ def simulate_cluster(
     if service is None and bytes_per_image is not None:
         raise click.UsageError("--bytes is of given stages: give --service, too")
     if service is not None:
-        times, hops, inputs = given_stages(service, bytes_per_image, link, latency, window)
+        known = given_stages(service, bytes_per_image, link, latency, window)
     else:
-        times, hops, inputs = measured_stages(deploy_file or DEPLOY_FILE, link, latency, window)
+        known = measured_stages(deploy_file or DEPLOY_FILE, link, latency, window)
+    inputs = known.inputs
     failures = None
     if mtbf is not None:
         failures, more = failure_inputs(mtbf, repair, detect, setup)
@@ -172,12 +173,27 @@ def simulate_cluster(
     if cores is not None:
         inputs.append(Given("cores shared by all stages", f"{cores:,}", "given"))
     results = []
-    for count in boards or (len(times) * (replicas or 1),):
-        plan = plan_cluster(times, hops, count, replicas)
-        cluster = Cluster(
-            plan.service_ns, plan.hops, plan.replicas, spread, cores=cores, failures=failures
+    for count in boards or (len(known.service_ns) * (replicas or 1),):
+        plan = plan_cluster(
+            known.service_ns, known.hops, count, replicas, turnaround_ns=known.turnaround_ns
         )
-        alone = predict(plan.service_ns, plan.hops, images, cores=cores, seed=seed)
+        cluster = Cluster(
+            plan.service_ns,
+            plan.hops,
+            plan.replicas,
+            spread,
+            cores=cores,
+            failures=failures,
+            turnaround_ns=plan.turnaround_ns,
+        )
+        alone = predict(
+            plan.service_ns,
+            plan.hops,
+            images,
+            turnaround_ns=plan.turnaround_ns,
+            cores=cores,
+            seed=seed,
+        )
         run = simulate(cluster, images=images, jobs=jobs, seed=seed)
         results.append(ClusterResult(plan, alone, run))
     if as_json:

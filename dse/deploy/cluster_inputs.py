@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,16 @@ _REPAIR_NS = 60 * 10**9
 #: The lease of a node manager.
 _DETECTION_NS = 3 * 10**9
 
-#: Service times of each stage, int64; the hops to each and back; where all of it comes from.
-Stages = tuple[list[NDArray[np.int64]], list[Hop], list[Given]]
+
+@dataclass(frozen=True, eq=False)
+class KnownStages:
+    """What a cluster is made of: for each stage ``service_ns`` and (or none at all)
+    ``turnaround_ns``, int64; ``hops`` to each and back; ``inputs``: where all of it comes from."""
+
+    service_ns: list[NDArray[np.int64]]
+    turnaround_ns: list[NDArray[np.int64]]
+    hops: list[Hop]
+    inputs: list[Given]
 
 
 def given_stages(
@@ -33,8 +42,11 @@ def given_stages(
     link: float | None,
     latency: int | None,
     window: int | None,
-) -> Stages:
+) -> KnownStages:
+    """Of times given by the user, nanoseconds, one for each stage; None where nothing was given.
 
+    Raises InputError unless ``bytes_per_image`` is there for every hop.
+    """
     if bytes_per_image is None or len(bytes_per_image) != len(service) + 1:
         raise InputError(
             f"{len(service)} stages need the bytes an image takes over {len(service) + 1} hops",
@@ -44,24 +56,41 @@ def given_stages(
     hops, inputs = _hops(measured, "given", link, latency, window)
     value = ", ".join(f"{nanoseconds / 1e3:,g}" for nanoseconds in service) + " µs"
     stages = Given("service time of each stage", value, "given")
-    return [service_times(nanoseconds) for nanoseconds in service], hops, [stages, *inputs]
+    times = [service_times(nanoseconds) for nanoseconds in service]
+    return KnownStages(times, [], hops, [stages, *inputs])
 
 
 def measured_stages(
     file: Path, link: float | None, latency: int | None, window: int | None
-) -> Stages:
-
+) -> KnownStages:
+    """Of a deploy.json; the rest as :func:`given_stages`. DeployError for a file that is none."""
     measurement = read_deploy_file(file)
     hops, inputs = _hops(measurement.hops, "measured", link, latency, window)
-    stages = [
-        Given(
-            f"service time of stage {stage.position}",
-            f"drawn from {len(stage.service_ns):,}, mean {stage.service_ns.mean() / 1e3:,.1f} µs",
-            f"measured ({stage.engine}, {file})",
+    stages = []
+    for stage in measurement.stages:
+        measured = f"measured ({stage.engine}, {file})"
+        at, turnaround = stage.position, stage.turnaround_ns
+        stages.append(Given(f"service time of stage {at}", _drawn(stage.service_ns), measured))
+        stages.append(
+            Given(
+                f"turnaround of stage {at}", "none: unknown, it waited for every image", "assumed"
+            )
+            if turnaround is None
+            else Given(f"turnaround of stage {at}", _drawn(turnaround), measured)
         )
-        for stage in measurement.stages
-    ]
-    return [stage.service_ns for stage in measurement.stages], hops, [*stages, *inputs]
+    return KnownStages(
+        service_ns=[stage.service_ns for stage in measurement.stages],
+        turnaround_ns=[
+            np.zeros(1, dtype=np.int64) if stage.turnaround_ns is None else stage.turnaround_ns
+            for stage in measurement.stages
+        ],
+        hops=hops,
+        inputs=[*stages, *inputs],
+    )
+
+
+def _drawn(times: NDArray[np.int64]) -> str:
+    return f"drawn from {len(times):,}, mean {times.mean() / 1e3:,.1f} µs"
 
 
 def _hops(

@@ -58,10 +58,11 @@ class Cluster:
     """``replicas`` pipelines alike, each of a board per stage, and one client.
 
     ``service_ns``: of each stage, what an image may take to compute, int64: one value is a
-    constant, of several one is drawn for each image. ``hops``: to each stage and back to the
-    client, one more than stages. ``spread``: whole ``jobs`` go to any pipeline that is free, or the
-    ``images`` of one job in turn to all pipelines. ``cores``: what all stages share where they are
-    emulated on one machine; None: each has its own.
+    constant, of several one is drawn for each image; ``turnaround_ns``: likewise, what the stage's
+    thread needs between two images beside (empty: nothing, for every stage). ``hops``: to each
+    stage and back to the client, one more than stages. ``spread``: whole ``jobs`` go to any
+    pipeline that is free, or the ``images`` of one job in turn to all pipelines. ``cores``: what
+    all stages share where they are emulated on one machine; None: each has its own.
     """
 
     service_ns: tuple[NDArray[np.int64], ...]
@@ -70,16 +71,23 @@ class Cluster:
     spread: Literal["jobs", "images"] = "jobs"
     cores: int | None = None
     failures: Failures | None = None
+    turnaround_ns: tuple[NDArray[np.int64], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.service_ns:
             raise InputError("there is no stage")
-        for position, times in enumerate(self.service_ns):
-            if not len(times) or times.min() < 0:
-                raise InputError(
-                    f"stage {position} has no service time, or a negative one",
-                    expected="nanoseconds, one or more of them",
-                )
+        for what, every in (("service", self.service_ns), ("turnaround", self.turnaround_ns)):
+            for position, times in enumerate(every):
+                if not len(times) or times.min() < 0:
+                    raise InputError(
+                        f"stage {position} has no {what} time, or a negative one",
+                        expected="nanoseconds, one or more of them",
+                    )
+        if len(self.turnaround_ns) not in (0, len(self.service_ns)):
+            raise InputError(
+                f"turnaround times of {len(self.turnaround_ns)} stages",
+                expected=f"of {len(self.service_ns)}",
+            )
         if len(self.hops) != len(self.service_ns) + 1:
             raise InputError(
                 f"{len(self.hops)} hops for {len(self.service_ns)} stages",
@@ -152,24 +160,34 @@ def predict(
     hops: Sequence[Hop],
     images: int,
     *,
+    turnaround_ns: Sequence[ArrayLike] = (),
     cores: int | None = None,
     seed: int = 0,
 ) -> JobPrediction:
     """One job of ``images`` images through one pipeline that is up and idle.
 
     ``service_ns``: for each stage one whole number of nanoseconds, or several to draw from with
-    ``seed``; ``hops``: to each stage and back; ``cores``: shared by all stages, None for one each.
+    ``seed``; ``hops``: to each stage and back; ``turnaround_ns``: as ``service_ns``, between two
+    images, empty for none; ``cores``: shared by all stages, None for one each.
     Raises InputError for numbers that cannot be.
     """
     import simpy
 
-    cluster = Cluster(tuple(service_times(each) for each in service_ns), tuple(hops), cores=cores)
+    cluster = Cluster(
+        tuple(service_times(each) for each in service_ns),
+        tuple(hops),
+        cores=cores,
+        turnaround_ns=tuple(service_times(each) for each in turnaround_ns),
+    )
     if images < 1:
         raise InputError(f"a job of {images} images")
     environment = simpy.Environment()
     shared = None if cores is None else simpy.Resource(environment, cores)
-    drawn = _draw(cluster, images, np.random.default_rng(seed))
-    batch = Batch(environment, drawn, cluster.hops, (Cable(), Cable()), shared)
+    random = np.random.default_rng(seed)
+    service = _draw(cluster.service_ns, images, random)
+    turnaround = _draw(cluster.turnaround_ns, images, random) if cluster.turnaround_ns else None
+    client = (Cable(), Cable())
+    batch = Batch(environment, service, cluster.hops, client, shared, turnaround)
     environment.run(until=batch.done)
     timings = batch.timings()
     return JobPrediction(
@@ -198,10 +216,12 @@ def simulate(cluster: Cluster, *, images: int, jobs: int = 1, seed: int = 0) -> 
     return _Play(cluster, images, jobs, seed).run()
 
 
-def _draw(cluster: Cluster, images: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Service times of ``images`` images, int64 (stages, images)."""
-    drawn = np.empty((len(cluster.service_ns), images), dtype=np.int64)
-    for row, times in zip(drawn, cluster.service_ns, strict=True):
+def _draw(
+    choices: Sequence[NDArray[np.int64]], images: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Of each stage's ``choices`` one for each image, int64 (stages, images)."""
+    drawn = np.empty((len(choices), images), dtype=np.int64)
+    for row, times in zip(drawn, choices, strict=True):
         row[:] = times[0] if len(times) == 1 else random.choice(times, images)
     return drawn
 
@@ -318,14 +338,19 @@ class _Play:
         self._dispatch()
 
     def _batches(self, group: _Group) -> list[Batch]:
-        drawn = _draw(self.cluster, self.images, self.service_random)
+        cluster, random = self.cluster, self.service_random
+        service = _draw(cluster.service_ns, self.images, random)
+        turnaround = np.zeros_like(service)
+        if cluster.turnaround_ns:
+            turnaround = _draw(cluster.turnaround_ns, self.images, random)
         return [
             Batch(
                 self.environment,
-                drawn[:, first :: group.pipelines],
-                self.cluster.hops,
+                service[:, first :: group.pipelines],
+                cluster.hops,
                 self.client,
                 self.cores,
+                turnaround[:, first :: group.pipelines],
             )
             for first in range(group.pipelines)
         ]

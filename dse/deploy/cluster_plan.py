@@ -16,8 +16,9 @@ from dse.errors import InputError
 class ClusterPlan:
     """``boards`` boards as ``replicas`` pipelines; ``idle`` boards are left over.
 
-    ``service_ns``, ``hops``: of each pipeline, as :class:`dse.deploy.cluster_model.Cluster` takes
-    them. ``repeated``: whether stages were repeated, so that the pipeline is of no network known.
+    ``service_ns``, ``turnaround_ns``, ``hops``: of each pipeline, as
+    :class:`dse.deploy.cluster_model.Cluster` takes them. ``repeated``: whether stages were
+    repeated, so that the pipeline is of no network known.
     ``how``: a sentence for a person.
     """
 
@@ -25,6 +26,7 @@ class ClusterPlan:
     replicas: int
     idle: int
     service_ns: tuple[NDArray[np.int64], ...]
+    turnaround_ns: tuple[NDArray[np.int64], ...]
     hops: tuple[Hop, ...]
     repeated: bool
     how: str
@@ -35,8 +37,9 @@ def plan_cluster(
     hops: Sequence[Hop],
     boards: int,
     replicas: int | None = None,
+    turnaround_ns: Sequence[NDArray[np.int64]] = (),
 ) -> ClusterPlan:
-    """``service_ns``, ``hops``: of the known stages, and to each of them and back.
+    """``service_ns``, ``turnaround_ns``, ``hops``: of the known stages, and to each and back.
 
     With ``replicas`` None, as many pipelines of just these stages as there are boards for. Else
     that many pipelines, as long as the boards allow; where that is longer than the known stages,
@@ -64,6 +67,9 @@ def plan_cluster(
         replicas=count,
         idle=idle,
         service_ns=tuple(service_ns[position % known] for position in range(stages)),
+        turnaround_ns=tuple(
+            turnaround_ns[position % known] for position in range(stages) if turnaround_ns
+        ),
         # A hop brings what its receiver takes; the last one what the last stage gives.
         hops=(
             *(hops[position % known] for position in range(stages)),

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.deploy.timeline import receiver_idle, sender_and_receiver, timeline
-from dse.deploy.timings import JobTimings
+from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError
 
 FORMAT, VERSION = "split-dse/deploy", 1
@@ -20,11 +19,16 @@ FORMAT, VERSION = "split-dse/deploy", 1
 
 @dataclass(frozen=True, eq=False)
 class MeasuredStage:
-    """``engine``: what computed (onnx, rtl, pynq); ``service_ns``: int64, of every image."""
+    """``engine``: what computed (onnx, rtl, pynq). ``service_ns``: int64, of every image.
+
+    ``turnaround_ns``: int64, from a result computed to the next image started, of images that were
+    there by then; None where none ever was.
+    """
 
     position: int
     engine: str
     service_ns: NDArray[np.int64]
+    turnaround_ns: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def read_deploy_file(path: Path) -> DeployMeasurement:
             position=_value(stage, "position", path, _is_time),
             engine=_value(stage, "engine", path, lambda name: isinstance(name, str)),
             service_ns=np.array(_value(stage, "service_ns", path, _are_times), dtype=np.int64),
+            turnaround_ns=_array(_value(stage, "turnaround_ns", path, _are_times_or_none)),
         )
         for stage in _value(data, "stages", path, _is_filled_list)
     )
@@ -100,32 +105,58 @@ def measured_sections(
     """``stages`` and ``hops`` of deploy.json from the times of one or more jobs.
 
     ``engines``: of each stage's board; ``bytes_per_image``: over each hop. ``latency_ns`` is the
-    median time from sent to received of images whose receiver had nothing else to do, over all
-    jobs; ``null`` where a job's clocks do not allow it. It holds what the image takes the link,
-    too, so ``bits_per_second`` is ``null``: images of one size do not tell two unknowns apart.
+    median time from a result computed (at the client: sent) to its being started on in the next
+    stage (at the client: received), of images whose receiver had nothing else to do; ``null``
+    where there were none, or the clocks do not allow it. From computed and not from sent, as the
+    thread may note that late: it is often the receiver that runs first. It holds what the image
+    takes the link, too, so ``bits_per_second`` is ``null``: images of one size do not tell two
+    unknowns apart.
     """
     stages = []
     for position, engine in enumerate(engines):
         times = [job.stages[position] for job in jobs]
         service = np.concatenate([stage.finished_ns - stage.started_ns for stage in times])
-        stages.append({"position": position, "engine": engine, "service_ns": service.tolist()})
-    lines = [timeline(job) for job in jobs]
-    hops = []
-    for position, size in enumerate(bytes_per_image):
-        latency = None
-        if all(line.hops[position].negative == 0 for line in lines):
-            latency = _idle_latency(jobs, position)
-        hops.append({"bytes_per_image": size, "latency_ns": latency, "bits_per_second": None})
+        turnaround = np.concatenate([_turnarounds(stage) for stage in times])
+        stages.append(
+            {
+                "position": position,
+                "engine": engine,
+                "service_ns": service.tolist(),
+                "turnaround_ns": turnaround.tolist() or None,
+            }
+        )
+    hops = [
+        {
+            "bytes_per_image": size,
+            "latency_ns": _idle_latency(jobs, position),
+            "bits_per_second": None,
+        }
+        for position, size in enumerate(bytes_per_image)
+    ]
     return {"stages": stages, "hops": hops}
+
+
+def _turnarounds(stage: StageTimings) -> NDArray[np.int64]:
+    """Between two images, where the second did not have to be waited for."""
+    there = stage.received_ns[1:] <= stage.finished_ns[:-1]
+    return (stage.started_ns[1:] - stage.finished_ns[:-1])[there]
 
 
 def _idle_latency(jobs: Sequence[JobTimings], position: int) -> int | None:
     times = []
     for job in jobs:
-        sent, received = sender_and_receiver(job, position)
-        times.append((received - sent)[receiver_idle(job, position)])
+        ended = job.received_ns
+        if position < len(job.stages):
+            ended = job.stages[position].started_ns
+        begun = job.sent_ns if position == 0 else job.stages[position - 1].finished_ns
+        idle = np.ones(len(begun), dtype=bool)
+        if position < len(job.stages):
+            idle[1:] = job.stages[position].sent_ns[:-1] <= begun[1:]
+        times.append((ended - begun)[idle])
     every = np.concatenate(times)
-    return round(float(np.median(every))) if len(every) else None
+    if not len(every) or every.min() < 0:
+        return None
+    return round(float(np.median(every)))
 
 
 def _value(holder: object, key: str, path: Path, is_right: Callable[[Any], bool]) -> Any:
@@ -140,6 +171,14 @@ def _is_filled_list(value: object) -> bool:
 
 def _is_time(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
+
+
+def _array(times: list[int] | None) -> NDArray[np.int64] | None:
+    return None if times is None else np.array(times, dtype=np.int64)
+
+
+def _are_times_or_none(value: object) -> bool:
+    return value is None or _are_times(value)
 
 
 def _are_times(value: object) -> bool:

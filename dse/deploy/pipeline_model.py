@@ -1,8 +1,9 @@
 """One batch of images through a pipeline of stages, event by event: the model of `dse deploy`.
 
 What a stage does is what ``dse.deploy.node.stage_loop`` does: one thread takes an image, computes
-it, waits for credit on the hop behind it, hands the result over, then gives credit for the image
-back, half a window at a time. Times are whole nanoseconds, so results are exact.
+it, waits for credit on the hop behind it, hands the result over, gives credit for the image back,
+half a window at a time, and is ready for the next one after a turnaround. Times are whole
+nanoseconds, so results are exact.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     Steps = Generator[Event, object, None]
 
-#: Images that may be on the way in a hop, unless said otherwise.
-WINDOW = 16
+#: Images that may be on the way in a hop, unless said otherwise: as PipelineOptions has it.
+WINDOW = 64
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,11 @@ class _Lane:
 class Batch:
     """``images`` images on their way through a pipeline that is empty, beginning now.
 
-    ``service_ns``: int64 (stages, images). ``client``: the client's cables, outgoing and incoming,
-    which pipelines that run at the same time share. ``cores``: what all stages compute on, where
-    that is one machine. ``done`` happens when the last result is at the client.
+    ``service_ns``: int64 (stages, images); ``turnaround_ns``: the same, or None for no such time:
+    from a result handed over to the thread's looking for the next image. ``client``: the client's
+    cables, outgoing and incoming, which pipelines that run at the same time share. ``cores``: what
+    all stages compute on, where that is one machine. ``done`` happens when the last result is at
+    the client.
     """
 
     def __init__(
@@ -168,6 +171,7 @@ class Batch:
         hops: Sequence[Hop],
         client: tuple[Cable, Cable],
         cores: Resource | None = None,
+        turnaround_ns: NDArray[np.int64] | None = None,
     ) -> None:
         stages, self.images = service_ns.shape
         if len(hops) != stages + 1:
@@ -179,6 +183,8 @@ class Batch:
         self.busy_ns = [0] * stages
         self._environment = environment
         self._service = service_ns.tolist()
+        none = np.zeros_like(service_ns)
+        self._turnaround = (none if turnaround_ns is None else turnaround_ns).tolist()
         self._cores = cores
         cables = [client[0], *(Cable() for _ in hops[1:-1]), client[1]]
         self._lanes = [
@@ -233,7 +239,8 @@ class Batch:
             self._lanes[position + 1],
         )
         started, finished, sent = self._times[position]
-        for image, service in enumerate(self._service[position]):
+        both = zip(self._service[position], self._turnaround[position], strict=True)
+        for image, (service, turnaround) in enumerate(both):
             yield from source.arrival(image)
             request = None
             if self._cores is not None:
@@ -257,6 +264,8 @@ class Batch:
             sent.append(int(environment.now))
             target.hand_over()
             source.consumed()
+            if turnaround:
+                yield environment.timeout(turnaround)
 
     def _receive(self) -> Steps:
         lane = self._lanes[-1]

@@ -77,6 +77,11 @@ def _digit_line(begin: Places, end: Places, columns: int) -> str:
     share = _coverage(begin, end, columns)
     image = share.argmax(axis=0)
     busy = share.sum(axis=0) >= 0.5
+    # However short, an image is seen.
+    middle = _columns((begin + end) / 2, columns)
+    free = ~busy[middle]
+    image[middle[free]] = np.flatnonzero(free)
+    busy[middle] = True
     return "".join(str(at % 10) if on else "." for at, on in zip(image, busy, strict=True))
 
 

@@ -86,7 +86,7 @@ def test_help_lists_every_command_at_once() -> None:
     assert result.returncode == 0
     for name, text in COMMANDS.items():
         assert f"  {name} " in result.stdout
-        assert text in result.stdout
+        assert text in " ".join(result.stdout.split())
     assert min(walls) < 0.3, walls
 
 
@@ -99,7 +99,8 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_its_file_and_a_help(name: str) -> None:
-    command = getattr(import_module(f"dse.cli.{name}"), name)
+    module = name.replace("-", "_")
+    command = getattr(import_module(f"dse.cli.{module}"), module)
     assert isinstance(command, click.Command)
     assert command.name == name
     assert (command.help or "").strip()

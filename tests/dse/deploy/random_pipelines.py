@@ -26,7 +26,9 @@ class Times:
     received: list[int]
 
 
-def recurrence(service: list[list[int]], hops: list[Hop]) -> Times:
+def recurrence(
+    service: list[list[int]], hops: list[Hop], turnaround: list[list[int]] | None = None
+) -> Times:
     """Each time as the maximum of what it waits for, image after image: no events, no processes."""
     stages, images = len(service), len(service[0])
     sent = [[0] * images for _ in hops]
@@ -53,6 +55,8 @@ def recurrence(service: list[list[int]], hops: list[Hop]) -> Times:
             arrival = cable_free[at] + hop.latency_ns
             if at < stages:
                 free = sent[at + 1][image - 1] if image else 0
+                if image and turnaround:
+                    free += turnaround[at][image - 1]
                 started[at][image] = max(arrival, free) + hop.receive_ns
                 finished[at][image] = started[at][image] + service[at][image]
             else:

@@ -21,12 +21,18 @@ from tests.dse.deploy.random_pipelines import GIGABIT, Times, pipelines, recurre
 PLENTY = 10_000
 
 
-def played(service: list[list[int]], hops: list[Hop], cores: int | None = None) -> JobTimings:
+def played(
+    service: list[list[int]],
+    hops: list[Hop],
+    cores: int | None = None,
+    turnaround: list[list[int]] | None = None,
+) -> JobTimings:
     """The model's times of exactly these service times."""
     environment = simpy.Environment()
     shared = None if cores is None else simpy.Resource(environment, cores)
     array = np.array(service, dtype=np.int64)
-    batch = Batch(environment, array, hops, (Cable(), Cable()), shared)
+    between = None if turnaround is None else np.array(turnaround, dtype=np.int64)
+    batch = Batch(environment, array, hops, (Cable(), Cable()), shared, between)
     environment.run(until=batch.done)
     assert batch.busy_ns == array.sum(axis=1).tolist()
     return batch.timings()
@@ -42,10 +48,15 @@ def as_lists(job: JobTimings) -> Times:
 
 
 @settings(max_examples=300, deadline=None)
-@given(pipelines())
-def test_every_time_is_the_recurrences(pipeline: tuple[list[list[int]], list[Hop]]) -> None:
+@given(pipelines(), st.integers(0, 2**31))
+def test_every_time_is_the_recurrences(
+    pipeline: tuple[list[list[int]], list[Hop]], seed: int
+) -> None:
     service, hops = pipeline
     assert as_lists(played(service, hops)) == recurrence(service, hops)
+    turnaround = np.random.default_rng(seed).integers(0, 200, np.shape(service)).tolist()
+    found = as_lists(played(service, hops, turnaround=turnaround))
+    assert found == recurrence(service, hops, turnaround)
 
 
 @settings(max_examples=100, deadline=None)
@@ -140,6 +151,16 @@ def test_drawn_times_are_the_measured_ones_and_the_seeds() -> None:
     assert set(drawn.tolist()) == set(samples.tolist())
     assert (first.finished_ns == again.finished_ns).all()
     assert (first.finished_ns != other.finished_ns).any()
+
+
+def test_a_turnaround_sets_the_pace_as_computing_does() -> None:
+    hops = [Hop(0, window=PLENTY)] * 3
+    found = predict([700, 300], hops, 20, turnaround_ns=[50, 600])
+    assert found.interval_ns == 900
+    assert found.fill_ns == 1000  # a turnaround delays the next image only
+    calm = Cluster(tuple(service_times(each) for each in (700, 300)), tuple(hops))
+    replicated = replace(calm, replicas=2, turnaround_ns=tuple(map(service_times, (50, 600))))
+    assert simulate(replicated, images=20, jobs=3).response_ns.tolist() == [found.response_ns] * 3
 
 
 def cluster(service: list[int], hop: Hop | None = None, **more: object) -> Cluster:
@@ -264,6 +285,8 @@ def test_a_thousand_boards_take_seconds() -> None:
         (lambda: predict([-1], [Hop(1)] * 2, 1), "negative"),
         (lambda: predict([0.5], [Hop(1)] * 2, 1), "whole nanoseconds"),
         (lambda: predict([1], [Hop(1)] * 2, 0), "0 images"),
+        (lambda: predict([1], [Hop(1)] * 2, 1, turnaround_ns=[1, 1]), "turnaround times of 2"),
+        (lambda: predict([1], [Hop(1)] * 2, 1, turnaround_ns=[-1]), "no turnaround time"),
         (lambda: Hop(-1), "bytes_per_image"),
         (lambda: Hop(1, window=0), "window"),
         (lambda: Hop(1, bits_per_second=float("nan")), "bits per second"),

@@ -12,6 +12,7 @@ import pytest
 from dse.deploy.cluster_model import predict
 from dse.deploy.deploy_file import measured_sections, read_deploy_file
 from dse.deploy.pipeline_model import Hop
+from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError
 from tests.dse.deploy.random_pipelines import a_job, shifted
 
@@ -42,9 +43,11 @@ def test_what_was_measured_comes_back(tmp_path: Path) -> None:
         jobs = [a_job(seed=seed).stages[position] for seed in range(3)]
         every = np.concatenate([job.finished_ns - job.started_ns for job in jobs])
         assert stage.service_ns.tolist() == every.tolist()
+        assert stage.turnaround_ns is None  # a_job() receives an image when it starts it
     assert tuple(hop.bytes_per_image for hop in found.hops) == BYTES
-    # What a_job() says of its hops: latency, and 3072 bytes at 100 Mbit/s.
-    assert {hop.latency_ns for hop in found.hops} == {90_000 + 245_760}
+    # What a_job() says of its hops: latency, 3072 bytes at 100 Mbit/s, and a stage's sending.
+    latency = 90_000 + 245_760
+    assert [hop.latency_ns for hop in found.hops] == [latency, latency + 5000, latency + 5000]
     assert {hop.bits_per_second for hop in found.hops} == {None}
 
 
@@ -62,6 +65,16 @@ def test_a_model_of_measured_times_gives_the_measured_job_again() -> None:
         measured.fill_ns,
         measured.interval_ns,
     )
+
+
+def test_turnarounds_are_of_images_that_were_there() -> None:
+    """Image 1 was there and started 30 ns after the one before was finished; image 2 came late."""
+    times = ([0, 50, 300], [10, 130, 310], [100, 210, 400], [120, 220, 410])
+    stage = StageTimings(0, *(np.array(each, dtype=np.int64) for each in times))
+    job = JobTimings(np.array([0, 1, 2]), np.array([130, 230, 420]), (stage,))
+    (found,) = measured_sections([job, job], ("onnx",), (1, 1))["stages"]
+    assert found["turnaround_ns"] == [30, 30]
+    assert found["service_ns"] == [90, 80, 90] * 2
 
 
 def test_a_latency_that_clocks_do_not_allow_is_unknown() -> None:
@@ -100,6 +113,8 @@ def test_a_file_that_is_no_such_thing_is_one_line(tmp_path: Path, data: object, 
         ("stages", "service_ns", [-1]),
         ("stages", "service_ns", [2**63]),
         ("stages", "service_ns", [True]),
+        ("stages", "turnaround_ns", []),
+        ("stages", "turnaround_ns", 0),
         ("stages", "engine", None),
         ("stages", "position", "0"),
         ("hops", "bytes_per_image", None),
