@@ -219,12 +219,18 @@ class Pipeline:
                 fpga=stage.fpga,
             )
             answers.append((stage.node, answer))
+        failures = []
         for position, (node, answer) in enumerate(answers):
             try:
                 answer_of(node, answer, 10.0)
             except DeployError as error:
-                raise PipelineFailed(position, str(error)) from error
-            self._on_state(position, "spawned")
+                failures.append(PipelineFailed(position, str(error)))
+                # Refused, there is no end to wait for; without an answer there may be.
+                self._states[position].is_spawned = not answer.done()
+            else:
+                self._on_state(position, "spawned")
+        if failures:
+            raise failures[0]
 
     def _tls_on_board(self, position: int) -> str | None:
         return self._options.tls_on_boards[position] if self._options.tls_on_boards else None

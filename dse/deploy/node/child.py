@@ -44,7 +44,8 @@ class Limits(NamedTuple):
 class Child:
     """One running task. ``task``: its id; ``owner``: the client's; ``spawn``: what was asked for;
     ``reason``: why it failed, once that is known; ``cause``: ``task``, ``link``, ``watchdog``,
-    ``protocol``, ``killed`` or ``exit``."""
+    ``protocol``, ``killed`` or ``exit``; ``lost``: how much of what it said did not reach the
+    client, by kind."""
 
     def __init__(
         self, owner: bytes, spawn: Dict[str, Any], log: Path, code: str, folder: Path
@@ -57,6 +58,7 @@ class Child:
         self.reason: Optional[str] = None
         self.cause = ""
         self.is_stopping = False
+        self.lost = {"output": 0, "event": 0}
         self._kill_at: Optional[float] = None
         self._counter = -1
         self._moved = time.monotonic()

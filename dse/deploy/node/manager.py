@@ -127,6 +127,7 @@ class NodeManager:
                 "job": reading.job,
                 "sequence": reading.sequence,
                 "idle_seconds": round(child.idle_seconds, 3),
+                "lost": child.lost,
             }
         return {"clock_ns": time.monotonic_ns(), "tasks": tasks}
 
@@ -226,12 +227,10 @@ class NodeManager:
             elif kind == "timings":
                 self._send(child.owner, "ok", re=message.get("re"), times=message.get("times"))
             elif kind == "event":
-                self._send(
-                    child.owner, "event", app=child.spawn["app"], source=child.task, **fields
-                )
+                self._send_word(child, kind, source=child.task, **fields)
             elif kind == "output":
-                of = {name: child.spawn[name] for name in ("app", "name", "peer")}
-                self._send(child.owner, "output", task=child.task, **of, **fields)
+                of = {name: child.spawn[name] for name in ("name", "peer")}
+                self._send_word(child, kind, task=child.task, **of, **fields)
             elif kind in _PASSED_ON:
                 self._send(child.owner, kind, task=child.task, **fields)
 
@@ -268,7 +267,14 @@ class NodeManager:
         self._at_end.discard(child)
         del self._children[child.task]
         reason = child.bury()
-        self._send(child.owner, "ended", task=child.task, reason=reason, cause=child.cause)
+        self._send(
+            child.owner,
+            "ended",
+            task=child.task,
+            reason=reason,
+            cause=child.cause,
+            lost=child.lost,
+        )
 
     def _end_all(self) -> None:
         for child in self._children.values():
@@ -287,10 +293,17 @@ class NodeManager:
     def _names(self, client: bytes) -> List[str]:
         return [child.task for child in self._of(client)]
 
-    def _send(self, client: bytes, kind: str, **fields: Any) -> None:
+    def _send_word(self, child: Child, kind: str, **fields: Any) -> None:
+        """What a task wants to be passed on; it may talk faster than its client listens."""
+        if not self._send(child.owner, kind, app=child.spawn["app"], **fields):
+            child.lost[kind] += 1
+
+    def _send(self, client: bytes, kind: str, **fields: Any) -> bool:
+        """Whether it could be sent."""
         try:
             data = encode(kind, **fields)
             self._router.send_multipart([client, data], zmq.NOBLOCK)
+            return True
         except zmq.Again:
             # It reads slower than its tasks talk. That one ended it must know; the rest may go.
             if kind == "ended" and client in self._clients:
@@ -299,6 +312,7 @@ class NodeManager:
                 _note(f"a {kind} message was not sent: the client does not read")
         except (zmq.ZMQError, MessageError) as error:
             _note(f"a {kind} message was not sent: {error}")  # the client is gone
+        return False
 
     def _send_again(self) -> None:
         unsent, self._unsent = self._unsent, []
