@@ -22,6 +22,8 @@ from finn_flows.folding import Folding, published_folding
 from finn_flows.network import Network
 
 DEPLOY_FILE = "deploy.json"
+#: Images whose class is printed.
+_MOST_LISTED = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,15 +153,22 @@ class DeployResult:
 def _classes(runs: DeployRuns) -> list[str]:
     """A few images a line, each with its class, and the label where that is another."""
     said = []
-    for image in runs.images:
+    for image in runs.images[:_MOST_LISTED]:
         wrong = "" if image.is_right in (None, True) else f" (is {image.label})"
         said.append(f"{image.name}: {image.class_name}{wrong}")
     width = max(map(len, said))
     columns = max(1, 100 // (width + 2))
-    return [
+    lines = [
         "  ".join(text.ljust(width) for text in said[at : at + columns]).rstrip()
         for at in range(0, len(said), columns)
     ]
+    if len(runs.images) > _MOST_LISTED:
+        lines.append(f"and {len(runs.images) - _MOST_LISTED:,} more, in {DEPLOY_FILE}")
+    labelled = [image for image in runs.images if image.is_right is not None]
+    if labelled:
+        right = sum(bool(image.is_right) for image in labelled)
+        lines.append(f"{right:,} of {len(labelled):,} images are what they are labelled")
+    return lines
 
 
 def _is_published(network: Network, folding: Folding) -> bool:
