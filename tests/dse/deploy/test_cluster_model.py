@@ -212,6 +212,40 @@ def test_failures_cost_what_probability_says() -> None:
     assert found.retries == found.attempts.sum() - found.jobs > 1000
 
 
+def test_what_a_failed_attempt_had_queued_does_not_hold_up_the_next() -> None:
+    """As above, on a cable that is the slowest of all: no more than the image that is on it when
+    a board fails can be in the way."""
+    hop = Hop(125, 0, GIGABIT, window=PLENTY)
+    alone = predict([100, 100], [hop] * 3, 20).response_ns
+    assert alone == 22_200
+    mean_time = 40_000
+    failing = cluster([100, 100], hop, failures=Failures(mean_time, repair_ns=0))
+    found = simulate(failing, images=20, jobs=4_000, seed=5)
+    rate = 2 / mean_time
+    expected = (math.exp(rate * alone) - 1) / rate
+    error = found.response_ns.std() / math.sqrt(found.jobs)
+    least, most = expected - 4 * error, expected + 4 * error
+    assert found.retries > 1000
+    assert least <= found.response_ns.mean() <= most + hop.transfer_ns * found.attempts.mean()
+
+
+def test_an_abandoned_batch_sends_and_computes_nothing_more() -> None:
+    environment = simpy.Environment()
+    hop = Hop(125, 0, GIGABIT, window=PLENTY)
+    client = (Cable(), Cable())
+    service = np.full((2, 20), 100)
+    batch = Batch(environment, service, [hop] * 3, client)
+    environment.run(until=5_050)  # five images of 1000 ns have arrived, the first stage has the 5th
+    batch.abandon()
+    assert batch.busy_ns == [400, 300]
+    environment.run()
+    assert batch.busy_ns == [400, 300]
+    assert not batch.done.triggered
+    # The sixth was on the cable.
+    other = Batch(environment, service[:, :1], [hop] * 3, client)
+    assert client[0].take(5_050, 0, other) == 6_000
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     stages=st.integers(1, 4),

@@ -179,6 +179,13 @@ def test_a_digit_stands_where_its_image_is_computed() -> None:
     assert lines[2] == "stage 1  " + "." * 10 + "".join(str(image) * 10 for image in range(10))
 
 
+def test_an_image_too_short_for_a_column_is_seen() -> None:
+    hop = Hop(0, window=100)
+    job = job_of([[100] * 10, [3] * 10], [hop] * 3)
+    lines = timeline_text(job, timeline(job), width=9 + 100 + 1).splitlines()
+    assert lines[2].split()[2].replace(".", "") == "0123456789"
+
+
 def test_the_share_of_time_computing() -> None:
     begin, end = np.array([0.0, 10.0, 30.0]), np.array([5.0, 30.0, 40.0])
     share = busy_share(begin, end, np.arange(0.0, 60.0, 10.0))
