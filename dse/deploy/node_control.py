@@ -22,7 +22,7 @@ import zmq
 
 from dse.deploy.board import NodeAddress
 from dse.deploy.key_files import ClientKeys
-from dse.deploy.node.manager import boot_identity
+from dse.deploy.node.manager import OWN_PAUSE_SECONDS, boot_identity
 from dse.deploy.node.messages import MOST_BYTES, MessageError, decode, encode
 from dse.errors import DeployError, DseError
 
@@ -180,10 +180,16 @@ class ControlHub:
     def _serve(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wake_out, zmq.POLLIN)
-        next_beat = time.monotonic()
+        next_beat = looked = time.monotonic()
         while True:
             left = max(0.0, next_beat - time.monotonic())
             ready = dict(poller.poll(int(left * 1000) + 1))
+            away = time.monotonic() - looked
+            looked += away
+            if away > OWN_PAUSE_SECONDS:
+                # This process was stopped: for so long nobody could be heard.
+                for node in self._sockets:
+                    node.heard_at += away
             if self._wake_out in ready:
                 with suppress(BlockingIOError):
                     os.read(self._wake_out, 65536)

@@ -56,6 +56,8 @@ class HopReceiver:
             except _WOKE:
                 self._alive()
                 continue
+            except ConnectionResetError:
+                count = 0  # it closed, and had not read the last of our credits
             except OSError as error:
                 raise LinkError(f"receiving: {error.strerror or error}") from error
             if count == 0:
@@ -95,7 +97,7 @@ class HopReceiver:
 class HopSender:
     """Gives frames to a hop. Results that come quickly share a frame; ``flush`` sends it.
 
-    ``alive``: called whenever a wait for room or credit goes on.
+    ``alive``: called whenever a wait for credit begins, or one for room or credit goes on.
     """
 
     def __init__(
@@ -164,6 +166,7 @@ class HopSender:
         self._connection.close()
 
     def _wait_for_credit(self) -> None:
+        self._alive()
         while self._credit == 0:
             frame = self._credits.next()
             if frame is None:

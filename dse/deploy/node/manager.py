@@ -21,6 +21,8 @@ from dse.errors import DseError
 
 #: Milliseconds between two looks at the tasks' progress.
 _TICK_MS = 50
+#: Who watches others and finds that it did not itself look for longer than this, was away.
+OWN_PAUSE_SECONDS = 1.0
 #: Seconds that a task has to end when it is asked to.
 GRACE_SECONDS = 2.0
 #: The same when the manager ends, too: who waits for it waits for 2 s.
@@ -66,8 +68,13 @@ class NodeManager:
         """Until ``stop_descriptor`` ends; then every task is ended, too."""
         self._poller.register(stop_descriptor, zmq.POLLIN)
         try:
+            looked = time.monotonic()
             while True:
                 ready = dict(self._poller.poll(_TICK_MS))
+                away = time.monotonic() - looked
+                looked += away
+                if away > OWN_PAUSE_SECONDS:
+                    self._excuse(away)
                 if stop_descriptor in ready and not os.read(stop_descriptor, 4096):
                     return
                 # Requests first: after a pause of ours (SIGSTOP) a client's pings are waiting here.
@@ -78,6 +85,13 @@ class NodeManager:
                     self._send_again()
         finally:
             self._end_all()
+
+    def _excuse(self, seconds: float) -> None:
+        """This process did not run for so long (SIGSTOP, a suspended machine): nobody's silence."""
+        for client in self._clients:
+            self._clients[client] += seconds
+        for child in self._children.values():
+            child.excuse(seconds)
 
     # -- requests -------------------------------------------------------------------------------
 

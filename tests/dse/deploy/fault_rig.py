@@ -30,7 +30,7 @@ from tests.dse.deploy.faulty_stage import HEAD, RECORD, fault, result_of
 
 LEASE_SECONDS = 1.5
 #: Short, so that a test does not wait; long enough for a machine with other work.
-LIMITS = Limits(load=10.0, compute=1.0, silence=1.0)
+LIMITS = Limits(load=5.0, compute=1.0, silence=1.0)
 OPTIONS = PipelineOptions(
     limits=LIMITS, link_seconds=3.0, stall_seconds=3.0, verdict_seconds=LEASE_SECONDS + 1.0
 )
