@@ -32,7 +32,7 @@ _HELLO = struct.Struct("<4sBH16sI32s")
 _ANSWER = struct.Struct("<4s32s32s")
 _VERSION = 1
 _NONCE_BYTES = 32
-#: Seconds that one connection may take for its hello.
+#: Seconds that whoever connects may take for its hello, and again for its proof.
 _HELLO_SECONDS = 3.0
 #: Connections whose hello is being read at a time.
 _MOST_PENDING = 16
@@ -120,7 +120,7 @@ def connect(address: tuple[str, int], key: HopKey, seconds: float) -> socket.soc
             connection = key.tls.wrap_socket(connection)
         hello = key.hello()
         connection.sendall(hello)
-        magic, nonce, proof = _ANSWER.unpack(_exactly(connection, _ANSWER.size))
+        magic, nonce, proof = _ANSWER.unpack(_exactly(connection, _ANSWER.size, seconds))
         expected = key.proof(b"accept", hello, nonce)
         if magic != b"DSEA" or not hmac.compare_digest(proof, expected):
             raise LinkError(f"hop {key.hop}: the other end does not know its secret", where=where)
@@ -240,12 +240,12 @@ def _welcome(connection: socket.socket, key: HopKey) -> bool:
     try:
         if isinstance(connection, ssl.SSLSocket):
             connection.do_handshake()
-        hello = _exactly(connection, _HELLO.size)
+        hello = _exactly(connection, _HELLO.size, _HELLO_SECONDS)
         if not key.is_ours(hello):
             return False
         nonce = os.urandom(_NONCE_BYTES)
         connection.sendall(_ANSWER.pack(b"DSEA", nonce, key.proof(b"accept", hello, nonce)))
-        proof = _exactly(connection, 32)
+        proof = _exactly(connection, 32, _HELLO_SECONDS)
         if not hmac.compare_digest(proof, key.proof(b"connect", hello, nonce)):
             return False
         prepare(connection)
@@ -254,10 +254,10 @@ def _welcome(connection: socket.socket, key: HopKey) -> bool:
     return True
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
-    """So many bytes, within the time of a hello."""
+def _exactly(connection: socket.socket, count: int, seconds: float) -> bytes:
+    """So many bytes, within ``seconds``."""
     data = b""
-    deadline = time.monotonic() + _HELLO_SECONDS
+    deadline = time.monotonic() + seconds
     while len(data) < count:
         left = deadline - time.monotonic()
         if left <= 0:

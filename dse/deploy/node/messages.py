@@ -8,6 +8,7 @@ is not exactly of such a form is refused and changes nothing. docs/protocol.md s
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Dict, NoReturn, Tuple
 
 from dse.errors import DseError
@@ -77,7 +78,7 @@ def decode(data: bytes) -> Dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise MessageError(f"a message of {len(data)} bytes", expected=f"{MOST_BYTES} at most")
     try:
-        message = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        message = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise MessageError(f"not JSON: {type(error).__name__}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
@@ -87,6 +88,13 @@ def decode(data: bytes) -> Dict[str, Any]:
     if type(version) is not int or version != PROTOCOL_VERSION:
         raise MessageError("of another version", expected=str(PROTOCOL_VERSION))
     return message
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:
