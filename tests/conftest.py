@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from finn_flows.cache_directory import CACHE_VARIABLE
+
+# A job in the background starts with Ctrl-C ignored, and hands that down: what tests show with
+# SIGINT they would then show of nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

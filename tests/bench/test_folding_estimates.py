@@ -18,6 +18,7 @@ def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CHECKED_POINTS", 3)
 
 
+@pytest.mark.slow
 def test_every_row_says_how_many_points_it_is_of() -> None:
     rows = bench.folding_estimates()
     assert [row.what.split()[3] for row in rows] == ["2", "30"]

@@ -72,6 +72,7 @@ def kill_at_random_moments(sandbox: Sandbox, kills: int, seed: int) -> None:
     sandbox.assert_no_process_is_left()
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(
     sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -242,6 +242,7 @@ def test_any_order_of_ends_keeps_the_promises(
     assert set(lost) == expected
 
 
+@pytest.mark.slow
 def test_killed_amid_the_steps(sandbox: Sandbox) -> None:
     arguments = ("--backend", "sharing", "--workers", "2")
     moments = random.Random(0)

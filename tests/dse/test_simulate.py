@@ -119,6 +119,7 @@ def test_a_difference_is_named_and_the_exit_code_is_1(
         assert "every output word" not in result.stdout
 
 
+@pytest.mark.slow
 def test_waves_are_written_where_they_should_be(
     small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,7 +67,14 @@ def test_two_parts_equal_the_whole(
         assert split.bytes_per_image == PUBLISHED_BYTES[cut.layer, cut.pool]
 
 
-@pytest.mark.parametrize("cut", [None, *CUTS], ids=str)
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(cut, marks=() if cut in (None, Cut(5)) else pytest.mark.slow)
+        for cut in (None, *CUTS)
+    ],
+    ids=str,
+)
 def test_two_parts_of_finns_graph_equal_the_whole(network: Network, cut: Cut | None) -> None:
     images = images_for(network, FINN_PICTURES, FINN_RANDOM)
     expected = load_engine("integer", network).run(images)

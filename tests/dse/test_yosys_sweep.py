@@ -68,6 +68,7 @@ def test_a_layer_that_does_not_fit_is_named_and_the_rest_is_done(
         assert "dense1 alone does not fit xc7z020" in result.record.error
 
 
+@pytest.mark.slow
 def test_a_layer_that_takes_too_long_is_named_and_the_next_sweep_goes_on(
     cold: Path, tmp_path: Path
 ) -> None:

@@ -58,7 +58,7 @@ def assert_same(network: Network, model: torch.nn.Module, images: int = 32) -> N
 
 
 # Half a minute less for `make test`: the others of each family stand for these.
-SLOW = {"sfc_1w1a", "sfc_1w2a", "sfc_2w2a", "tfc_2w2a"}
+SLOW = {"cnv_1w1a", "cnv_1w2a", "lfc_1w1a", "sfc_1w1a", "sfc_1w2a", "sfc_2w2a", "tfc_2w2a"}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,7 @@ def test_bnn_pynq_integers_in_brevitas(bnn_pynq_directory: Path, shared: Path) -
         np.testing.assert_array_equal(back.arrays()[name], array, err_msg=name)
 
 
+@pytest.mark.slow
 def test_what_names_the_architecture(tmp_path: Path) -> None:
     state = random_model("tfc_1w2a").state_dict()
     expected = None

@@ -75,6 +75,7 @@ def test_numbers_are_finns_own(cut: Cut | None, tmp_path: Path) -> None:
         assert_as_finn_says(part, tmp_path / name.value)
 
 
+@pytest.mark.slow
 def test_the_same_part_leaves_the_same_bytes_compressed(tmp_path: Path) -> None:
     """Built twice in processes of their own, some seconds apart."""
     program = (

@@ -46,6 +46,7 @@ def test_layers_do() -> None:
             published_folding(other)
 
 
+@pytest.mark.slow
 def test_published_figures_stand_beside_that_network_only(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -50,6 +50,7 @@ def scope_of(waves: Waves) -> str:
     return name.removesuffix(".m_axis_0_tvalid")
 
 
+@pytest.mark.slow
 def test_an_fst_holds_the_whole_run(tmp_path: Path) -> None:
     images = small_images(IMAGES)
     path = tmp_path / "new" / "run.fst"
