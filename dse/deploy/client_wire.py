@@ -80,6 +80,8 @@ class ClientWire:
         self._poll.register(first, select.POLLIN)
         self._is_sending = False
         self._owed = 0
+        self._last_descriptor = last.fileno()
+        self._results = memoryview(b"")
         self._unsent: list[bytes | memoryview] = []
         self._frame_chunks = 1
         self._expected = (0, 0)
@@ -94,16 +96,17 @@ class ClientWire:
         """
         count = len(chunks)
         result = WireResult(count, self._chunk_bytes[1])
-        content = memoryview(np.ascontiguousarray(chunks).tobytes())
+        # Views, no copies: ``chunks`` and the results may be large.
+        content = np.ascontiguousarray(chunks, dtype=np.uint8).reshape(-1).data
+        self._results = result.results.reshape(-1).data
         framed = -1  # the BEGIN comes before chunk 0
         received = 0
         self._expected = (job, count)
         self._attended_ns = monotonic_ns()
         while True:
             framed = self._send(job, framed, count, content, result)
-            arrived = self._receive(result)
-            if arrived is not None:
-                received, frame = arrived
+            if self._wait(attend, received):
+                received, frame = self._receive(result)
                 if frame is not None and frame.kind == END and framed > count:
                     return result
                 if frame is not None and frame.kind == FAIL:
@@ -112,10 +115,6 @@ class ClientWire:
                     raise ChunkFailed(frame.stage, reason)
                 if frame is not None:
                     raise LinkError(f"{frame} before the job was sent")
-                if monotonic_ns() - self._attended_ns > _TICK_MS * 1_000_000:
-                    self._attend(attend, received)
-                continue
-            self._wait(attend, received)
 
     def close(self) -> None:
         """Close both ends."""
@@ -214,14 +213,14 @@ class ClientWire:
 
     # -- receiving ------------------------------------------------------------------------------
 
-    def _receive(self, result: WireResult) -> tuple[int, Frame | None] | None:
+    def _receive(self, result: WireResult) -> tuple[int, Frame | None]:
         """Take what is here: how many results came so far, and the frame that ended the job, if
-        one did. None if there is nothing."""
-        reader, order = self._reader, self._order
+        one did."""
+        reader, order, size = self._reader, self._order, self._chunk_bytes[1]
         try:
             count = self._last.recv_into(reader.free_space())
         except _WOULD_BLOCK:
-            return None
+            return order.next_sequence, None
         except OSError as error:
             raise LinkError(f"from the last stage: {error.strerror or error}") from error
         if count == 0:
@@ -233,11 +232,9 @@ class ClientWire:
         while (frame := reader.next()) is not None:
             order.admit(frame)
             if frame.kind == DATA:
-                some = slice(frame.sequence, frame.sequence + frame.chunks)
-                result.results[some] = np.frombuffer(frame.payload, np.uint8).reshape(
-                    frame.chunks, -1
-                )
-                result.received_ns[some] = now
+                first, last = frame.sequence, frame.sequence + frame.chunks
+                self._results[first * size : last * size] = frame.payload
+                result.received_ns[first:last] = now
                 taken += frame.chunks
             elif frame.kind == BEGIN:
                 if (frame.job, frame.sequence) != self._expected:
@@ -263,16 +260,22 @@ class ClientWire:
         except OSError:
             return  # whether that matters shows when the next results are read
 
-    def _wait(self, attend: Callable[[int], None], received: int) -> None:
-        """Until there is something to do."""
+    def _wait(self, attend: Callable[[int], None], received: int) -> bool:
+        """Until there is something to do; whether there are results to take."""
+        if isinstance(self._last, ssl.SSLSocket) and self._last.pending():
+            return True  # decrypted already: poll() does not know of it
         ready = self._poll.poll(_TICK_MS)
         if not ready or monotonic_ns() - self._attended_ns > _TICK_MS * 1_000_000:
             self._attend(attend, received)
+        has_results = False
         for descriptor, _ in ready:
-            if descriptor == self._wake:
+            if descriptor == self._last_descriptor:
+                has_results = True
+            elif descriptor == self._wake:
                 self._attend(attend, received)
-            elif descriptor == self._first.fileno():
+            else:
                 self._take_credit()
+        return has_results
 
     def _attend(self, attend: Callable[[int], None], received: int) -> None:
         self._attended_ns = monotonic_ns()

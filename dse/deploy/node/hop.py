@@ -15,6 +15,11 @@ _WOKE = (BlockingIOError, socket.timeout, ssl.SSLWantReadError, ssl.SSLWantWrite
 _Buffer = Union[bytes, memoryview]
 #: Chunks of more bytes than this do not wait for others.
 _MOST_PENDING_BYTES = 1 << 17
+#: Chunks of fewer bytes are copied into one: cheaper than a checksum and a buffer for each.
+_SMALL_BYTES = 1 << 10
+#: Results wait for each other no longer than this, in nanoseconds, and only while more input is
+#: there already: a computation that takes longer is sent on by itself, at once.
+COALESCE_NS = 50_000
 #: Taken in at a time: what the processor's cache still holds when it is looked at.
 _MOST_RECEIVED = 1 << 18
 
@@ -76,9 +81,9 @@ class HopReceiver:
         poll.register(connection, select.POLLIN)
         return bool(poll.poll(0))
 
-    def consumed(self) -> None:
-        """One chunk is dealt with; its room is free."""
-        self._owed += 1
+    def consumed(self, chunks: int) -> None:
+        """So many chunks are dealt with; their room is free."""
+        self._owed += chunks
         if self._owed >= self._give_at:
             header = frame_header(CREDIT, 0, 0, self._epoch, self._owed)
             self._owed = 0
@@ -119,23 +124,22 @@ class HopSender:
         self._chunks: List[_Buffer] = []  # of the frame that grows behind them
         self._job = 0
         self._sequence = 0
-        self._chunk_bytes = 0
-        #: When the oldest chunk that is not sent yet was put, in monotonic nanoseconds.
-        self.oldest_ns = 0
+        self._most_chunks = 1
+        self._due_ns = 0
 
-    def put(self, job: int, sequence: int, chunk: _Buffer, now_ns: int) -> None:
+    def put(self, job: int, sequence: int, chunk: _Buffer, now_ns: int) -> bool:
         """Send a chunk, the one after the last of its job, with the next flush; it must stay as it
-        is until then."""
+        is until then. ``now_ns``: monotonic. Whether it is time to flush."""
         if self._credit == 0:
             self.flush()
             self._wait_for_credit()
         self._credit -= 1
-        if not self._chunks:
-            self._job, self._sequence, self.oldest_ns = job, sequence, now_ns
-        self._chunks.append(chunk)
-        self._chunk_bytes += len(chunk)
-        if self._chunk_bytes > _MOST_PENDING_BYTES:
-            self.flush()
+        chunks = self._chunks
+        if not chunks:
+            self._job, self._sequence, self._due_ns = job, sequence, now_ns + COALESCE_NS
+            self._most_chunks = 1 + _MOST_PENDING_BYTES // len(chunk)
+        chunks.append(chunk)
+        return now_ns > self._due_ns or len(chunks) >= self._most_chunks
 
     def send(self, kind: int, stage: int, job: int, sequence: int, payload: bytes = b"") -> None:
         """Send a frame that is no chunk with the next flush, behind what was put before."""
@@ -155,7 +159,9 @@ class HopSender:
 
     def _frame_chunks(self) -> None:
         if self._chunks:
-            chunks, self._chunks, self._chunk_bytes = self._chunks, [], 0
+            chunks, self._chunks = self._chunks, []
+            if len(chunks[0]) < _SMALL_BYTES:
+                chunks = [b"".join(chunks)]
             self._ready.append(
                 frame_header(DATA, self._stage, self._job, self._epoch, self._sequence, chunks)
             )

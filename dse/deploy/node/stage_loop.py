@@ -13,15 +13,12 @@ from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from dse.deploy.node.engines.interface import PoisonedInput
 from dse.deploy.node.frames import BEGIN, DATA, FAIL, Frame, reason_payload
-from dse.deploy.node.hop import HopReceiver, HopSender
+from dse.deploy.node.hop import COALESCE_NS, HopReceiver, HopSender
 from dse.deploy.node.job_order import IDLE, RUNNING, JobOrder
 from dse.deploy.node.links import LinkError
 from dse.deploy.node.progress import COMPUTING, SENDING, WAITING, Progress
 from dse.errors import DseError
 
-#: Results wait for each other no longer than this, in nanoseconds, and only while more input is
-#: there already: a computation that takes longer is sent on by itself, at once.
-_COALESCE_NS = 50_000
 #: Chunks of a job of which times are kept.
 MOST_TIMED = 4096
 
@@ -35,24 +32,31 @@ class StageTimes:
 
     def __init__(self) -> None:
         self.job = 0
-        self.computed: List[Tuple[int, int, int]] = []  # received, started, finished
+        #: Received, started, finished of a chunk, then of the next: numbers in one list are less to
+        #: make and to collect than a tuple for each.
+        self.computed: List[int] = []
         self.flushed: List[Tuple[int, int]] = []  # how many were computed by then, when
 
     def begin(self, job: int) -> None:
         """Another job: the times of the last one go."""
         self.job, self.computed, self.flushed = job, [], []
 
+    @property
+    def count(self) -> int:
+        """Chunks of which times are kept so far."""
+        return len(self.computed) // 3
+
     def as_json(self) -> Dict[str, Any]:
         """``received_ns``, ``started_ns``, ``finished_ns``, ``sent_ns``, a list each."""
         computed, flushed = list(self.computed), list(self.flushed)
         sent: List[int] = []
         for count, when in flushed:
-            sent += [when] * (min(count, len(computed)) - len(sent))
+            sent += [when] * (min(count, len(computed) // 3) - len(sent))
         return {
             "job": self.job,
-            "received_ns": [one[0] for one in computed],
-            "started_ns": [one[1] for one in computed],
-            "finished_ns": [one[2] for one in computed],
+            "received_ns": computed[0::3],
+            "started_ns": computed[1::3],
+            "finished_ns": computed[2::3],
             "sent_ns": sent,
         }
 
@@ -150,30 +154,34 @@ class StageLoop:
     ) -> None:
         progress, order, compute = self._progress, self._order, self._compute
         take, give = self._chunk_bytes
-        sequence = frame.sequence
+        job, payload, sequence = order.job, frame.payload, frame.sequence
+        put, computed = sender.put, self.times.computed
+        done = 0
         for at in range(0, frame.chunks * take, take):
+            done += 1
             if order.state != RUNNING:
-                receiver.consumed()
                 continue
             progress.sequence = sequence
             progress.report(COMPUTING)
             started = monotonic_ns()
             try:
-                result = compute(frame.payload[at : at + take])
+                result = compute(payload[at : at + take])
             except PoisonedInput as error:
                 self._fail(sequence, error, sender)
-                receiver.consumed()
                 continue
             finished = monotonic_ns()
             if len(result) != give:
                 raise _wrong_length(sequence, result, give)
             if sequence < MOST_TIMED:
-                self.times.computed.append((received, started, finished))
-            sender.put(order.job, sequence, result, finished)
-            if finished - started > _COALESCE_NS or finished - sender.oldest_ns > _COALESCE_NS:
-                self._flush(sender)
-            receiver.consumed()
+                computed += (received, started, finished)
+            is_due = put(job, sequence, result, finished)
             sequence += 1
+            if is_due or finished - started > COALESCE_NS:
+                self._flush(sender)
+                # With each flush, too: a long frame must not keep the sender from the next one.
+                receiver.consumed(done)
+                done = 0
+        receiver.consumed(done)
 
     def _chunks_ahead(
         self,
@@ -200,7 +208,7 @@ class StageLoop:
                     self._fail(sequence, error, sender)
                 else:
                     self._begun.append((sequence, received, started))
-            receiver.consumed()
+            receiver.consumed(1)
 
     def _take(self, sender: HopSender) -> None:
         """One result out of the computation, and on its way."""
@@ -214,7 +222,7 @@ class StageLoop:
         if sequence < MOST_TIMED:
             # Its turn came when the one before it was done: so times of two do not overlap.
             started = max(given, min(self._finished, finished))
-            self.times.computed.append((received, started, finished))
+            self.times.computed += (received, started, finished)
         self._finished = finished
         sender.put(self._order.job, sequence, result, finished)
         self._flush(sender)
@@ -234,10 +242,9 @@ class StageLoop:
         if not sender.flush():
             return
         times = self.times
-        if len(times.computed) <= MOST_TIMED and (
-            not times.flushed or times.flushed[-1][0] < len(times.computed)
-        ):
-            times.flushed.append((len(times.computed), now))
+        count = times.count
+        if count <= MOST_TIMED and (not times.flushed or times.flushed[-1][0] < count):
+            times.flushed.append((count, now))
 
 
 def _wrong_length(sequence: int, result: bytes, expected: int) -> StageError:
