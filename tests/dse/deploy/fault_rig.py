@@ -57,7 +57,7 @@ class FaultRig:
         self.boards: list[LocalBoard] = []
         self.nodes: list[NodeControl] = []
         self._count = count
-        self._keys = ClientKeys.new()
+        self.keys = ClientKeys.new()
         self._mains: list[str] = []
         self._descriptors: list[int] = []
         self._application = folder / "application"
@@ -65,13 +65,13 @@ class FaultRig:
         shutil.copy(faulty_stage.__file__, self._application / "faulty_stage.py")
 
     def __enter__(self) -> FaultRig:
-        self.hub = ControlHub(self._keys, heartbeat_seconds=0.1, lease_seconds=LEASE_SECONDS)
+        self.hub = ControlHub(self.keys, heartbeat_seconds=0.1, lease_seconds=LEASE_SECONDS)
         try:
             for index in range(self._count):
                 board = LocalBoard(
                     f"b{index}",
                     "test",
-                    client_key=self._keys.public,
+                    client_key=self.keys.public,
                     lease_seconds=LEASE_SECONDS,
                 )
                 self.boards.append(board)
