@@ -2,6 +2,8 @@
 
 Networks come from :func:`load`; :func:`sweep` builds every candidate split, :func:`table` and
 :func:`choose` read it; :func:`cut` gives both parts of one split and :func:`run` runs pictures.
+:func:`deploy_network` runs the parts on boards; :func:`infer` asks a service that keeps them there;
+:class:`dse.FardApi` runs any application on :func:`open_boards`.
 Every error a caller can cause is a :class:`dse.DseError` with a one-line message.
 """
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from dse.cut_parts import CutParts
+    from dse.deploy.deploy_report import DeployResult
+    from dse.deploy.infer_client import InferResult
+    from dse.deploy.nodes import Nodes
     from dse.picture_run import Run
     from dse.split_choice import Choice
     from dse.sweep_driver import Progress
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from finn_flows.weights import LoadedNetwork
 
 DEFAULT_OUT = Path("build/sweep")
+DEFAULT_DEPLOY_OUT = Path("build/deploy")
 
 
 def load(weights: str | None = None, *, model: str | Path | None = None) -> LoadedNetwork:
@@ -188,6 +194,101 @@ def run(
         raise InputError("images limits the held-out digits, but other pictures are given")
     loaded = _loaded(network)
     return run_pictures(loaded, pictures, chosen, engine, images)
+
+
+def deploy_network(
+    network: LoadedNetwork | str | None = None,
+    *,
+    split: int | Sequence[int] | None = None,
+    parts: int | None = None,
+    pool: Literal["before", "after"] = "before",
+    engine: str | None = None,
+    boards: str | Path | None = None,
+    board_names: Sequence[str] = (),
+    pictures: Literal["digits"] | Sequence[str | Path] = "digits",
+    images: int | None = None,
+    runs: int = 30,
+    tls: bool = False,
+    attempts: int = 2,
+    folding: str | None = None,
+    sweep: str | Path = DEFAULT_OUT,
+    out: str | Path = DEFAULT_DEPLOY_OUT,
+) -> DeployResult:
+    """Run the parts of a network on boards, as a pipeline, and measure it.
+
+    ``split``: cut after these layers; else ``parts`` of even size; else where :func:`choose` says
+    for the sweep in ``sweep``. ``engine``: ``onnx``, ``rtl`` or ``pynq``. ``boards``: boards.toml,
+    and ``board_names`` of it; without it boards are emulated on this machine. ``images`` of
+    ``pictures`` a run. ``attempts``: how often a job whose pipeline broke is tried in all. The
+    application and the boards' logs are in ``out``; ``result.write()`` puts deploy.json and the
+    timeline there.
+
+    Raises a DseError for what is not valid, and DeployError if the job fails.
+    """
+    from dse.deploy.deploy_command import DeployRequest
+    from dse.deploy.deploy_command import deploy_network as deploy
+    from dse.deploy.deploy_progress import DeployProgress
+
+    splits = () if split is None else (split,) if isinstance(split, int) else tuple(split)
+    request = DeployRequest(
+        out=Path(out),
+        network=_loaded(network),
+        splits=splits,
+        pool=pool,
+        parts=parts,
+        engine=engine,
+        boards_file=None if boards is None else Path(boards),
+        board_names=tuple(board_names),
+        images=images,
+        runs=runs,
+        inputs=(pictures,) if isinstance(pictures, str) else tuple(map(str, pictures)),
+        tls=tls,
+        attempts=attempts,
+        folding=folding,
+        sweep=Path(sweep),
+    )
+    return deploy(request, DeployProgress())
+
+
+def infer(
+    pictures: Literal["digits"] | Sequence[str | Path] | NDArray[np.uint8],
+    *,
+    images: int | None = None,
+    out: str | Path = DEFAULT_DEPLOY_OUT,
+) -> InferResult:
+    """Classify pictures with the network that ``dse deploy --serve`` keeps on boards.
+
+    ``pictures``, ``images``: as of :func:`run`. ``out``: the folder of the service. Raises
+    DeployError where there is none, it ends or the job fails; PictureError or InputError.
+    """
+    from dse.deploy.infer_client import infer_pictures
+    from dse.errors import InputError
+
+    if images is not None and not (isinstance(pictures, str) and pictures == "digits"):
+        raise InputError("images limits the held-out digits, but other pictures are given")
+    return infer_pictures(pictures, Path(out), images)
+
+
+def open_boards(
+    count: int = 2,
+    *,
+    engine: str | None = None,
+    boards: str | Path | None = None,
+    board_names: Sequence[str] = (),
+) -> Nodes:
+    """``count`` boards for :class:`dse.FardApi`: of the file ``boards``, or emulated on this
+    machine. A context manager: within it they are up.
+
+    Raises InputError where there are too few, DeployError for a damaged file.
+    """
+    from dse.deploy.deploy_plan import choose_deploy_boards
+    from dse.deploy.key_files import ClientKeys
+    from dse.deploy.nodes import Nodes
+
+    keys = ClientKeys.new()
+    file = None if boards is None else Path(boards)
+    chosen, _ = choose_deploy_boards(file, board_names, count, engine, keys)
+    return Nodes(chosen, keys)
 
 
 def _loaded(network: LoadedNetwork | str | None) -> LoadedNetwork:

@@ -89,7 +89,7 @@ def load_test_digits(
             f"{pixels.shape[1:]}"
         )
     names = [f"digits-test-{index}" for index in range(len(pixels))]
-    known = [str(label) for label in labels] if _class_names(network) == DIGIT_NAMES else None
+    known = [str(label) for label in labels] if class_names(network) == DIGIT_NAMES else None
     return names[:limit], pixels[:limit], None if known is None else known[:limit]
 
 
@@ -109,7 +109,7 @@ def classify(
     logits = result.reshape(len(pixels), -1)
     scores = network.scores(result).reshape(len(pixels), -1)
     winners = scores.argmax(axis=1)
-    classes = _class_names(network)
+    classes = class_names(network)
     return [
         Classified(
             name=name,
@@ -123,8 +123,8 @@ def classify(
     ]
 
 
-def _class_names(network: Network) -> tuple[str, ...]:
-    """The names of the classes; their numbers if they have no names."""
+def class_names(network: Network) -> tuple[str, ...]:
+    """The names of the classes of ``network``; their numbers if they have no names."""
     return network.class_names or tuple(str(index) for index in range(network.output_shape[-1]))
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
 from dse.cli.options import SplitList, folding_option, json_option, network_options
+
+if TYPE_CHECKING:
+    from dse.deploy.deploy_command import DeployRequest
 
 EXIT_DIFFERS = 1
 
@@ -87,8 +93,20 @@ EXIT_DIFFERS = 1
     metavar="DIR",
     help="Folder of the application, deploy.json, the timeline and the logs.",
 )
+@click.option(
+    "--serve",
+    is_flag=True,
+    help="Keep the pipeline up, for jobs of `dse infer`, until Ctrl-C.",
+)
+@click.option(
+    "--bind",
+    metavar="HOST[:PORT]",
+    help="Where --serve listens. [default: 127.0.0.1, any port]",
+)
 @json_option
+@click.pass_context
 def deploy(
+    context: click.Context,
     weights: str | None,
     model: Path | None,
     splits: frozenset[int] | None,
@@ -105,6 +123,8 @@ def deploy(
     folding: str | None,
     sweep: Path,
     out: Path,
+    serve: bool,
+    bind: str | None,
     as_json: bool,
 ) -> int:
     """Run a network in parts on boards, and measure it.
@@ -136,6 +156,14 @@ def deploy(
         sweep=sweep,
         out=out,
     )
+    if serve:
+        for name in ("images", "runs", "inputs"):
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                option = "input" if name == "inputs" else name
+                raise click.UsageError(f"--{option} is for a measurement, not for --serve")
+        _serve(request, _bind_address(bind), as_json)
+    if bind is not None:
+        raise click.UsageError("--bind is of --serve")
     with deploy_progress(quiet=as_json) as progress:
         result = deploy_network(request, progress)
         files = result.write()
@@ -145,3 +173,36 @@ def deploy(
         click.echo(result.as_text())
         click.echo("\n" + "\n".join(str(file) for file in files))
     return 0 if result.runs.identical else EXIT_DIFFERS
+
+
+def _bind_address(bind: str | None) -> tuple[str, int]:
+    """Host and port, 0 for any. An IPv6 address stands in brackets."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?", bind or "127.0.0.1")
+    port = int(match[2] or 0) if match else 0
+    if match is None or port > 65535:
+        raise click.UsageError(f"--bind {bind!r}: expected HOST or HOST:PORT")
+    return match[1].strip("[]"), port
+
+
+def _serve(request: DeployRequest, bind: tuple[str, int], as_json: bool) -> NoReturn:
+    from dse.deploy.deploy_progress import deploy_progress
+    from dse.deploy.serve_command import served
+    from dse.deploy.serve_progress import serve_progress
+    from dse.deploy.service_file import SERVICE_FILE
+
+    with ExitStack() as stack:
+        with deploy_progress(quiet=as_json) as progress:
+            server = stack.enter_context(served(request, bind, progress))
+        file = request.out / SERVICE_FILE
+        if as_json:
+            about = {"address": server.file.address, "pid": server.file.pid, "file": str(file)}
+            click.echo(json.dumps(about))
+        else:
+            click.echo(
+                f"{server.file.network} in {len(server.file.engines)} parts serves at "
+                f"{server.file.address}; jobs: dse infer --out {request.out}; end: Ctrl-C"
+            )
+        sys.stdout.flush()
+        with serve_progress(quiet=as_json) as shown:
+            server.serve(shown)
+    raise AssertionError  # it serves until an exception ends it

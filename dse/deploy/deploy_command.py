@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from dse.classify import check_classifies
+from dse.deploy.application import Application
 from dse.deploy.board import Board
-from dse.deploy.boards_file import BoardEntry
-from dse.deploy.deploy_plan import (
-    choose_cuts,
-    choose_deploy_images,
-    local_boards,
-    named_boards,
-)
+from dse.deploy.deploy_plan import choose_cuts, choose_deploy_boards, choose_deploy_images
 from dse.deploy.deploy_progress import DeployProgress
 from dse.deploy.deploy_report import DeployResult
 from dse.deploy.deploy_run import run_deployed
@@ -22,17 +20,21 @@ from dse.deploy.deployment import Deployment
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.network_application import write_network_application
 from dse.deploy.nodes import Nodes
-from dse.deploy.stage_folders import DEFAULT_DEVICE
-from dse.errors import InputError
+from dse.deploy.service_file import check_not_served
+from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
 from dse.folding_choice import choose_folding
-from finn_flows.weights import load_weights
+from finn_flows.cut import Cut
+from finn_flows.folding import Folding
+from finn_flows.weights import LoadedNetwork, load_weights
 
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """The options of ``dse deploy``, as given; None where it was not."""
+    """The options of ``dse deploy``, as given; None where it was not. ``network``: in place of
+    ``weights`` and ``model``."""
 
     out: Path
+    network: LoadedNetwork | None = None
     weights: str | None = None
     model: Path | None = None
     splits: tuple[int, ...] = ()
@@ -50,36 +52,41 @@ class DeployRequest:
     sweep: Path = Path("build/sweep")
 
 
-def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployResult:
-    """Everything but writing the result's files. Whatever happens, no process and no file is left
-    on any board; the boards' logs are in ``out``/logs.
+@dataclass(frozen=True, eq=False)
+class PreparedDeployment:
+    """What is known before any board is touched. ``boards``: not up yet; ``cut_source``: in words,
+    where ``cuts`` come from."""
 
-    Raises DseError for whatever is wrong, before any board is touched where it can be known.
-    """
-    loaded = load_weights(request.weights, request.model)
+    loaded: LoadedNetwork
+    folding: Folding
+    cuts: tuple[Cut, ...]
+    cut_source: str
+    keys: ClientKeys
+    boards: tuple[Board, ...]
+    application: Application
+    stages: StageFolders
+
+
+def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> PreparedDeployment:
+    """Choose cuts and boards, and write the application into ``out``. Raises DseError for whatever
+    is wrong."""
+    check_not_served(request.out)
+    loaded = request.network or load_weights(request.weights, request.model)
     network = loaded.network
+    check_classifies(network)
     folding = choose_folding(request.folding, network, loaded.folding)
-    images = choose_deploy_images(network, request.inputs, request.images)
     cuts, cut_source = choose_cuts(
         network, request.splits, request.parts, request.pool, folding, request.sweep
     )
     keys = ClientKeys.new()
-    boards: list[Board]
-    entries: list[BoardEntry] = []
-    if request.boards_file is None:
-        if request.engine == "pynq":
-            raise InputError("an emulated board has no FPGA", choices=["--boards FILE"])
-        boards = local_boards(len(cuts) + 1, request.engine or "onnx", keys)
-    else:
-        boards, entries = named_boards(
-            request.boards_file, request.board_names, len(cuts) + 1, request.engine, keys
-        )
-    engines = [board.engine for board in boards]
+    boards, entries = choose_deploy_boards(
+        request.boards_file, request.board_names, len(cuts) + 1, request.engine, keys
+    )
     progress.step("making the parts")
     application, stages = write_network_application(
         network,
         cuts,
-        engines,
+        [board.engine for board in boards],
         request.out,
         folding=folding,
         device=next((entry.part for entry in entries if entry.part), DEFAULT_DEVICE),
@@ -89,30 +96,57 @@ def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployRe
             if entry.bitstreams is not None
         },
     )
+    return PreparedDeployment(
+        loaded, folding, cuts, cut_source, keys, tuple(boards), application, stages
+    )
+
+
+@contextmanager
+def deployed(
+    request: DeployRequest, prepared: PreparedDeployment, progress: DeployProgress
+) -> Iterator[Deployment]:
+    """The pipeline, up. Whatever happens within, no process and no file is left on any board; the
+    boards' logs are in ``out``/logs."""
     logs = request.out / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     progress.step("starting the boards")
-    with Nodes(boards, keys) as nodes:
+    with Nodes(prepared.boards, prepared.keys) as nodes:
         try:
             with Deployment(
-                application,
+                prepared.application,
                 nodes,
                 secure=request.tls,
                 attempts=request.attempts,
                 on_state=progress.stage,
             ) as deployment:
-                progress.runs(request.runs, len(images.names))
-                runs = run_deployed(network, deployment, images, request.runs, progress.run)
+                yield deployment
         finally:
             nodes.collect(logs)
+
+
+def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployResult:
+    """Everything but writing the result's files.
+
+    Raises DseError for whatever is wrong, before any board is touched where it can be known.
+    """
+    if request.network is None:
+        request = replace(request, network=load_weights(request.weights, request.model))
+    assert request.network is not None
+    images = choose_deploy_images(request.network.network, request.inputs, request.images)
+    prepared = prepare_deployment(request, progress)
+    network = prepared.loaded.network
+    with deployed(request, prepared, progress) as deployment:
+        progress.runs(request.runs, len(images.names))
+        runs = run_deployed(network, deployment, images, request.runs, progress.run)
+    cuts = prepared.cuts
     return DeployResult(
         network=network,
-        weights=loaded.description,
-        folding=folding,
-        stages=stages,
-        boards=tuple(board.name for board in boards),
+        weights=prepared.loaded.description,
+        folding=prepared.folding,
+        stages=prepared.stages,
+        boards=tuple(board.name for board in prepared.boards),
         split=cuts[0].layer if len(cuts) == 1 else None,
-        cut_source=cut_source,
+        cut_source=prepared.cut_source,
         runs=runs,
         out=request.out,
     )

@@ -73,6 +73,17 @@ def _swept_cut(network: Network, sweep: Path) -> Cut:
     return normal_cut(network, Cut(choice.split, pool))
 
 
+def choose_deploy_boards(
+    file: Path | None, names: Sequence[str], count: int, engine: str | None, keys: ClientKeys
+) -> tuple[list[Board], list[BoardEntry]]:
+    """``count`` boards: of ``file``, each with its entry, or without one emulated ones."""
+    if file is not None:
+        return named_boards(file, names, count, engine, keys)
+    if engine == "pynq":
+        raise InputError("an emulated board has no FPGA", choices=["--boards FILE"])
+    return local_boards(count, engine or "onnx", keys), []
+
+
 def local_boards(count: int, engine: str, keys: ClientKeys) -> list[Board]:
     """Boards emulated on this machine."""
     return [
