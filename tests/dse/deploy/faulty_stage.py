@@ -29,9 +29,9 @@ NEVER = 2**32 - 1
 def result_of(chunk: bytes, position: int, output_bytes: int) -> bytes:
     """What stage ``position`` makes of ``chunk``."""
     table = bytes((value * 5 + position + 1) & 255 for value in range(256))
-    rest = chunk[HEAD.size :].translate(table)
+    rest = chunk[HEAD.size :].translate(table) or bytes(1)
     wanted = output_bytes - HEAD.size
-    return chunk[: HEAD.size] + (rest * (wanted // max(1, len(rest)) + 1))[:wanted]
+    return chunk[: HEAD.size] + (rest * (wanted // len(rest) + 1))[:wanted]
 
 
 class FaultyStage(FardJob):
