@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,32 +16,54 @@ from rich.table import Table
 from bench.folding_estimates import folding_estimates
 from bench.image_throughput import image_throughput
 from bench.layer_cache import layer_cache
+from bench.pipeline_compute import pipeline_compute
+from bench.pipeline_transport import MIDDLE_BYTES, pipeline_transport
 from bench.report_reading import report_reading
+from bench.tables import comparison_table, compute_table, transport_table
+
+#: What runs under a name, and the table of what it found.
+BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], Table]]] = {
+    "estimates": (folding_estimates, comparison_table),
+    "images": (lambda: [image_throughput()], comparison_table),
+    "layers": (lambda: [layer_cache()], comparison_table),
+    "reports": (lambda: [report_reading()], comparison_table),
+    "transport": (
+        lambda: [one for middle in MIDDLE_BYTES for one in pipeline_transport(middle)],
+        transport_table,
+    ),
+    "compute": (pipeline_compute, compute_table),
+}
+#: Of tables that go into a file or a pipe.
+_WIDTH = 140
 
 
-def main() -> None:
-    """Run every benchmark; ``--json`` prints data instead of a table."""
-    results = [*folding_estimates(), image_throughput(), layer_cache()]
-    try:
-        results.append(report_reading())
-    except FileNotFoundError as error:
-        print(f"not measured: {error}", file=sys.stderr)
-    if "--json" in sys.argv[1:]:
-        print(json.dumps([asdict(result) for result in results], indent=1))
-        return
-    table = Table(title="Medians of interleaved rounds, this machine, this run", expand=False)
-    table.add_column("What")
-    table.add_column("Ours", justify="right")
-    table.add_column("Alternative", justify="right")
-    table.add_column("Ratio (least – most of a round)", justify="right")
-    for result in results:
-        table.add_row(
-            result.what,
-            f"{result.ours_per_second:,.1f} {result.unit}\n{result.ours}",
-            f"{result.alternative_per_second:,.1f} {result.unit}\n{result.alternative}",
-            f"{result.ratio:,.1f}x ({result.least:,.1f} – {result.most:,.1f})",
-        )
-    Console().print(table)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run every benchmark, or those that are named."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=BENCHMARKS, help="run this one; may be repeated"
+    )
+    parser.add_argument("--json", action="store_true", help="print data instead of tables")
+    chosen = parser.parse_args(arguments)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, (measure, table) in BENCHMARKS.items():
+        if chosen.only and name not in chosen.only:
+            continue
+        load = os.getloadavg()[0]
+        try:
+            results = measure()
+        except FileNotFoundError as error:
+            print(f"{name}: not measured: {error}", file=sys.stderr)
+            continue
+        if chosen.json:
+            found[name] = [asdict(result) for result in results]
+        else:
+            console.print(table(results), f"Load of the machine before: {load:.1f}\n")
+    if chosen.json:
+        print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ from bench.transport.contestant_process import ContestantProcess
 from bench.transport.dask_futures import dask_futures
 from bench.transport.grpc_streams import grpc_streams
 from bench.transport.our_boards import our_boards
-from bench.transport.raw_sockets import with_length, without_frames
+from bench.transport.raw_sockets import with_checksum, with_length, without_frames
 
 IMAGES, IMAGE_BYTES, RESULT_BYTES = 20, 3072, 24
+#: Between the stages: split 5 and split 0 of CnvW2A2.
+MIDDLE_BYTES = (64, 14400)
 OURS = "ours"
 
 
@@ -31,12 +33,16 @@ class Peer:
     target: Mapping[int, float] | None = None
 
 
+_FIVE_TIMES = {64: 1 / 5, 14400: 1 / 5}
+#: Blocks are long enough for the system to have spread the processes over the cores (some 10 ms,
+#: a quarter of each block is not counted), short enough that noise hits all in a round.
 PEERS: dict[str, Peer] = {
-    OURS: Peer(our_boards, 100),
-    "raw sockets, 4 bytes of length": Peer(with_length, 100, {64: 1.15, 14400: 1.10}),
-    "raw sockets, no framing": Peer(without_frames, 100),
-    "gRPC streams": Peer(grpc_streams, 20, {64: 1 / 5, 14400: 1 / 5}),
-    "Dask distributed": Peer(dask_futures, 4, {64: 1 / 5, 14400: 1 / 5}),
+    OURS: Peer(our_boards, 400),
+    "raw sockets, 4 bytes of length": Peer(with_length, 400, {64: 1.15, 14400: 1.10}),
+    "raw sockets, length and CRC-32": Peer(with_checksum, 400),
+    "raw sockets, no framing": Peer(without_frames, 400),
+    "gRPC streams": Peer(grpc_streams, 40, _FIVE_TIMES),
+    "Dask distributed": Peer(dask_futures, 6, _FIVE_TIMES),
 }
 
 
@@ -87,7 +93,7 @@ def pipeline_transport(
         for _ in range(rounds):
             for name in generator.sample(list(peers), len(peers)):
                 count = peers[name].batches
-                rounds_ns[name].append(running[name].batch_ns(max(1, count // 10), count))
+                rounds_ns[name].append(running[name].batch_ns(max(1, count // 4), count))
     return [_response_times(middle_bytes, name, peers[name], rounds_ns) for name in peers]
 
 
