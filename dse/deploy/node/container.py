@@ -8,17 +8,18 @@ it: ``ready``, ``linked``, ``running``, ``timings``, ``event``, ``output``, ``fa
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import socket
 import sys
 import threading
 import traceback
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NoReturn, Optional
+from typing import Any, Callable, Deque, Dict, List, NoReturn, Optional
 
+from dse.deploy.node.bell import Bell
 from dse.deploy.node.fard import FardJob, FardTask
 from dse.deploy.node.json_channel import JsonChannel
 from dse.deploy.node.links import (
@@ -94,14 +95,17 @@ class TaskContainer:
         self._task = task
         self._channel = channel
         self._progress = progress
-        self._orders: queue.Queue[Dict[str, Any]] = queue.Queue()
+        self._orders: Deque[Dict[str, Any]] = deque()
+        self._ordered = Bell()
         self._loop: Optional[StageLoop] = None
 
     def serve(self) -> None:
         """From the configuration to the end of the task."""
         self._progress.report(LOADING)
         threading.Thread(target=self._listen, name="control", daemon=True).start()
-        config = self._orders.get()
+        while not self._ordered.wait(3600.0):
+            continue  # the manager says it at once, or is gone, and we with it
+        config = self._orders.popleft()
         task = self._task
         task.task_name = task.task_name or str(config["name"])
         task.app_name = task.app_name or str(config["app"])
@@ -161,10 +165,9 @@ class TaskContainer:
         ``expected``: nothing runs before all is linked."""
         while True:
             self._progress.report(READY)
-            try:
-                order = self._orders.get(timeout=WAKE_SECONDS)
-            except queue.Empty:
+            if not self._ordered.wait(WAKE_SECONDS):
                 continue
+            order = self._orders.popleft()
             if order["type"] == "stop":
                 return None
             if order["type"] != expected:
@@ -175,18 +178,20 @@ class TaskContainer:
         """What ``link`` returns or raises. It waits for a neighbour, in a thread of its own, while
         this one shows that it is there: the manager can tell a stopped stage from a waiting one."""
         done: List[Any] = []
+        bell = Bell()
 
         def work() -> None:
             try:
                 done.append(link())
             except Exception as error:
                 done.append(error)
+            bell.ring()
 
-        thread = threading.Thread(target=work, name="link", daemon=True)
-        thread.start()
-        while thread.is_alive():
+        self._progress.report(LINKING)
+        threading.Thread(target=work, name="link", daemon=True).start()
+        while not bell.wait(WAKE_SECONDS):
             self._progress.report(LINKING)
-            thread.join(WAKE_SECONDS)
+        bell.close()
         (result,) = done
         if isinstance(result, Exception):
             raise result
@@ -250,9 +255,13 @@ class TaskContainer:
             self._handle(message)
         elif kind == "stop":
             self._task.stopping.set()
-            self._orders.put(message)
+            self._order(message)
         else:
-            self._orders.put(message)
+            self._order(message)
+
+    def _order(self, message: Dict[str, Any]) -> None:
+        self._orders.append(message)
+        self._ordered.ring()
 
     def _handle(self, message: Dict[str, Any]) -> None:
         event = self._task.events.get(str(message.get("event")))
