@@ -83,7 +83,7 @@ class Deployment:
         self._attempts = attempts
         self._on_state = on_state
         self._pipeline: Pipeline | None = None
-        self._own = tempfile.TemporaryDirectory(prefix="dse-deployment-")
+        self._own: tempfile.TemporaryDirectory[str] | None = None
         self._certificate: Path | None = None
         # Another deployment to the same boards has a certificate of its own.
         self._tls_name = f"tls-{secrets.token_hex(4)}"
@@ -159,7 +159,8 @@ class Deployment:
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
-        self._own.cleanup()
+        if self._own is not None:
+            self._own.cleanup()
 
     def _bring_up(self) -> None:
         """A pipeline in a new epoch, on boards that are all up."""
@@ -231,9 +232,8 @@ class Deployment:
     def _tls(self) -> tuple[Path, tuple[str, ...]]:
         """The certificate's path here, and on each board."""
         if self._certificate is None:
-            folder = Path(self._own.name) / "tls"
-            folder.mkdir(mode=0o700)
-            self._certificate = folder / "hop.pem"
+            self._own = tempfile.TemporaryDirectory(prefix="dse-deployment-")  # 0700
+            self._certificate = Path(self._own.name) / "hop.pem"
             self._certificate.touch(mode=0o600)
             self._certificate.write_bytes(make_link_certificate())
         folder = self._certificate.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -170,7 +171,8 @@ def _converse(
 ) -> tuple[dict[str, Any], list[bytes]]:
     number, ping = 1, 2
     data = np.ascontiguousarray(pixels).tobytes()
-    dealer.send_multipart([encode("infer", id=number, images=len(pixels)), data])
+    # Taken by this end, which is not connected yet.
+    dealer.send_multipart([encode("infer", id=number, images=len(pixels)), data], zmq.NOBLOCK)
     heard = time.monotonic()
     pinged = 0.0
     while True:
@@ -198,5 +200,6 @@ def _converse(
                 expected=service.address,
             )
         if now - pinged > PING_SECONDS:
-            dealer.send(encode("ping", id=ping), zmq.NOBLOCK)
+            with suppress(zmq.Again):  # not connected (any more): the silence tells
+                dealer.send(encode("ping", id=ping), zmq.NOBLOCK)
             pinged = now

@@ -202,9 +202,9 @@ class InferService:
             self._drop_vanished()
         if self._has_room(request):
             self._waiting.append(request)
-            ahead = len(self._waiting) - 1 + (self._current is not None)
-            if ahead:
-                self._say(client, "queued", re=number, ahead=ahead)
+            self._hand_on()
+            if self._waiting:
+                self._say(client, "queued", re=number, ahead=len(self._waiting))
         else:
             self.refused += 1
             reason = f"the service is busy: {len(self._waiting)} jobs wait already"

@@ -89,6 +89,8 @@ class Adder(FardJob):
             raise RuntimeError("the adder broke")
         while chunk[0] == 253:
             self._sleep()
+        if self.config.give != len(chunk):
+            return bytes(self.config.give)
         return bytes((value + self.config.add) % 256 for value in chunk)
 
     def _sleep(self):
@@ -126,19 +128,25 @@ def write_obedient(folder: Path, order: str, count: int = 1, **config: Any) -> P
 
 
 def write_adders(
-    folder: Path, adds: list[int], size: int = 8, name: str = "adders", fpga: int = 1
+    folder: Path,
+    adds: list[int],
+    size: int = 8,
+    name: str = "adders",
+    fpga: int = 1,
+    give: int | None = None,
 ) -> Path:
-    """A pipeline of jobs, each of which adds one of ``adds`` to ``size`` bytes."""
+    """A pipeline of jobs, each of which adds one of ``adds`` to ``size`` bytes; one that gives
+    another number of bytes gives zeros."""
     jobs = [
         {
             "job_name": f"add-{index}",
             "main_dir": "code",
             "main_file": "main.py",
             "input_bytes": size,
-            "output_bytes": size,
+            "output_bytes": give or size,
             "cpu_quota": 10,
             "fpga": fpga,
-            "config": {"add": add},
+            "config": {"add": add, "give": give or size},
         }
         for index, add in enumerate(adds)
     ]
