@@ -16,15 +16,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dse
 from dse.deploy.app_output import AppOutput, Output
 from dse.deploy.board_processes import board_processes
 from dse.deploy.fard_api import FardApi
 from dse.deploy.job_outcome import JobDone, JobFailed
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.local_board import LocalBoard
+from dse.deploy.network_application import write_network_application
 from dse.deploy.nodes import Nodes
 from dse.deploy.placement import Demand, FreeBoard, place
 from dse.errors import DeployError, InputError
+from finn_flows.cut import Cut, CutTensor
+from finn_flows.digits import load_digits_split
 from tests.dse.deploy.fard_apps import write_adders, write_obedient, write_talkers
 
 
@@ -175,6 +179,21 @@ def test_output_that_nobody_consumes_is_dropped_and_counted(api: FardApi, tmp_pa
     numbers = [output.data[0] for output in outputs if output.data != "last"]
     assert numbers == sorted(set(numbers))
     assert api.consume_output(app_id, 0) == [], "of the other application nothing was said"
+
+
+def test_a_ready_application_computes_what_the_unsplit_network_does(
+    api: FardApi, tmp_path: Path
+) -> None:
+    network = dse.load().network
+    pixels = load_digits_split("test")[0][:25]
+    write_network_application(network, [Cut(5, "before")], ["onnx", "onnx"], tmp_path)
+    app_id = api.send_app(tmp_path / "two_stage_bnn_app")
+    words = CutTensor(network.input_shape, network.input_type).pack(network.encode_pixels(pixels))
+    done = api.send_job_data(app_id, words.view(np.uint8).reshape(len(pixels), -1))
+    assert isinstance(done, JobDone)
+    result = CutTensor(network.output_shape, network.output_type).unpack(done.results.view("<u8"))
+    expected = dse.run(None, pixels).images
+    assert result.reshape(len(pixels), -1).tolist() == [list(image.logits) for image in expected]
 
 
 def _all_of(api: FardApi, app_id: str, outputs: list[Output]) -> int:
