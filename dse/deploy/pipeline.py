@@ -26,8 +26,8 @@ from dse.deploy.node_control import ControlHub, Message, NodeControl, answer_of
 from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError, DseError, InputError
 
-#: Kinds of failure that are the consequence of another one, in all likelihood.
-_CONSEQUENCES = ("link",)
+#: Causes that are the consequence of another one, in all likelihood; the last one in any case.
+_CONSEQUENCES = ("link", "neighbour")
 
 
 @dataclass(frozen=True)
@@ -538,7 +538,8 @@ class Pipeline:
         for position, state in ended:
             if not state.ended:
                 return PipelineFailed(position, "its process ended of its own accord")
-        for position, state in ended:
+        if ended:
+            position, state = min(ended, key=lambda one: _CONSEQUENCES.index(one[1].cause))
             return PipelineFailed(position, state.ended or "")
         return PipelineFailed(stage, symptom)
 

@@ -43,8 +43,9 @@ class Limits(NamedTuple):
 
 class Child:
     """One running task. ``task``: its id; ``owner``: the client's; ``spawn``: what was asked for;
-    ``reason``: why it failed, once that is known; ``cause``: ``task``, ``link``, ``watchdog``,
-    ``protocol``, ``killed`` or ``exit``; ``lost``: how much of what it said did not reach the
+    ``reason``: why it failed, once that is known; ``cause``: ``task``, ``link`` (a hop that
+    broke), ``neighbour`` (one that its other end closed), ``watchdog``, ``protocol``, ``killed``,
+    ``exit`` or ``lease``; ``lost``: how much of what it said did not reach the
     client, by kind."""
 
     def __init__(

@@ -26,13 +26,14 @@ from dse.deploy.node.links import (
     WAKE_SECONDS,
     HopKey,
     LinkError,
+    NeighbourGone,
     accept,
     connect,
     listen,
     tls_context,
 )
 from dse.deploy.node.progress import LINKING, LOADING, READY, UNWATCHED, Progress
-from dse.deploy.node.stage_loop import Ahead, StageLoop
+from dse.deploy.node.stage_loop import Ahead, StageError, StageLoop
 from dse.errors import DseError
 
 CONTROL_VARIABLE = "DSE_CONTROL_DESCRIPTOR"
@@ -60,7 +61,7 @@ def run_task(task: FardTask, app_id: Optional[str], task_id: Optional[str]) -> N
     except BaseException as error:
         code = EXIT_FAILED
         said = str(error) if isinstance(error, DseError) else f"{type(error).__name__}: {error}"
-        container.report_failure(said, "link" if isinstance(error, LinkError) else "task")
+        container.report_failure(said, _cause(error))
         _log_traceback()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
@@ -71,6 +72,12 @@ def run_task(task: FardTask, app_id: Optional[str], task_id: Optional[str]) -> N
         sys.stdout.flush()
     # Whatever the task left running (a thread, a program) ends with it.
     os._exit(code)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, NeighbourGone):
+        return "neighbour"
+    return "link" if isinstance(error, LinkError) else "task"
 
 
 class _Stopped(BaseException):
@@ -138,7 +145,7 @@ class TaskContainer:
                 return
             hop = int(order["hop"])
             if hop not in (position, position + 1) or hop in connections:
-                raise LinkError(f"stage {position} was told to set up hop {hop}")
+                raise StageError(f"stage {position} was told to set up hop {hop}")
             connections[hop] = self._watched(partial(self._link, order, listener, pipeline))
             self._channel.send({"type": "linked", "hop": hop})
         listener.close()
@@ -171,7 +178,7 @@ class TaskContainer:
             if order["type"] == "stop":
                 return None
             if order["type"] != expected:
-                raise LinkError(f"it was told to {order['type']}", expected=expected)
+                raise StageError(f"it was told to {order['type']}", expected=expected)
             return order
 
     def _watched(self, link: Callable[[], socket.socket]) -> socket.socket:
@@ -229,8 +236,8 @@ class TaskContainer:
         self._channel.send({"type": "output", "data": data})
 
     def report_failure(self, reason: str, cause: str) -> None:
-        """Tell the manager why this process ends; it may be gone. ``cause``: ``link`` for what a
-        neighbour may be the cause of, else ``task``."""
+        """Tell the manager why this process ends; it may be gone. ``cause``: see
+        dse/deploy/node/child.py."""
         line = " ".join(reason.split())[:2000]
         with suppress(OSError):
             self._channel.send({"type": "failed", "reason": line, "cause": cause})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import ssl
 from typing import Callable, List, Optional, Union
 
 from dse.deploy.node.frames import CREDIT, DATA, Frame, FrameError, FrameReader, frame_header
-from dse.deploy.node.links import LinkError
+from dse.deploy.node.links import LinkError, NeighbourGone
 
 #: What a read or write raises that returned only to let the thread say that it is alive.
 _WOKE = (BlockingIOError, socket.timeout, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -58,7 +59,8 @@ class HopReceiver:
         while True:
             try:
                 count = self._connection.recv_into(space, min(len(space), _MOST_RECEIVED))
-            except _WOKE:
+            except _WOKE as woke:
+                _check_woke(woke, "receiving")
                 self._alive()
                 continue
             except ConnectionResetError:
@@ -67,7 +69,7 @@ class HopReceiver:
                 raise LinkError(f"receiving: {error.strerror or error}") from error
             if count == 0:
                 if self._reader.pending_bytes:
-                    raise LinkError("the stream ends within a frame")
+                    raise NeighbourGone("the stream ends within a frame")
                 return False
             self._reader.filled(count)
             return True
@@ -178,13 +180,14 @@ class HopSender:
             if frame is None:
                 try:
                     count = self._connection.recv_into(self._credits.free_space())
-                except _WOKE:
+                except _WOKE as woke:
+                    _check_woke(woke, "sending")
                     self._alive()
                     continue
                 except OSError as error:
-                    raise LinkError(f"sending: {error.strerror or error}") from error
+                    raise _broken(error) from error
                 if count == 0:
-                    raise LinkError("the receiver closed the connection")
+                    raise NeighbourGone("the receiver closed the connection")
                 self._credits.filled(count)
                 continue
             self._credit = with_credit(self._credit, self._window, self._epoch, frame)
@@ -212,18 +215,34 @@ def _send_all(connection: socket.socket, buffers: List[_Buffer], alive: Callable
             some = buffers[at : at + _MOST_BUFFERS]
             try:
                 sent = connection.sendmsg(some)
-            except _WOKE:
+            except _WOKE as woke:
+                _check_woke(woke, "sending")
                 alive()
                 sent = 0
             if sent != sum(map(len, some)):
                 _send_rest(connection, memoryview(b"".join(some))[sent:], alive)
     except OSError as error:
-        raise LinkError(f"sending: {error.strerror or error}") from error
+        raise _broken(error) from error
+
+
+def _broken(error: OSError) -> LinkError:
+    kind = (
+        NeighbourGone if isinstance(error, (BrokenPipeError, ConnectionResetError)) else LinkError
+    )
+    return kind(f"sending: {error.strerror or error}")
+
+
+def _check_woke(error: OSError, doing: str) -> None:
+    """From Python 3.10 on a call that woke, and a connection that the kernel gave up because the
+    other host does not answer, raise the same TimeoutError."""
+    if error.errno == errno.ETIMEDOUT:
+        raise LinkError(f"{doing}: {error.strerror}") from error
 
 
 def _send_rest(connection: socket.socket, rest: memoryview, alive: Callable[[], None]) -> None:
     while rest:
         try:
             rest = rest[connection.send(rest) :]
-        except _WOKE:
+        except _WOKE as woke:
+            _check_woke(woke, "sending")
             alive()

@@ -45,6 +45,10 @@ class LinkError(DseError):
     """A hop cannot be set up, or broke."""
 
 
+class NeighbourGone(LinkError):
+    """The other end closed the hop: whatever made it do so is the cause of this."""
+
+
 class HopKey:
     """What both ends of a hop were told. ``secret`` and ``nonce``: 32 bytes each; ``pipeline``: 16
     bytes; ``tls``: a context for this end, None for plain TCP."""

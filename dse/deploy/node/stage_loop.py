@@ -15,7 +15,7 @@ from dse.deploy.node.engines.interface import PoisonedInput
 from dse.deploy.node.frames import BEGIN, DATA, FAIL, Frame, reason_payload
 from dse.deploy.node.hop import COALESCE_NS, HopReceiver, HopSender
 from dse.deploy.node.job_order import IDLE, RUNNING, JobOrder
-from dse.deploy.node.links import LinkError
+from dse.deploy.node.links import NeighbourGone
 from dse.deploy.node.progress import COMPUTING, SENDING, WAITING, Progress
 from dse.errors import DseError
 
@@ -129,7 +129,7 @@ class StageLoop:
                 progress.report(WAITING)
                 if not receiver.wait():
                     if order.state != IDLE:
-                        raise LinkError(f"the hop before ended in job {order.job}")
+                        raise NeighbourGone(f"the hop before ended in job {order.job}")
                     return
                 received = monotonic_ns()
                 continue

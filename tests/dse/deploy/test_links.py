@@ -361,14 +361,13 @@ def test_a_sender_without_credit_waits_for_it() -> None:
         with pytest.raises(TimeoutError):
             far.recv(1)
         far.settimeout(5)
-        receiver.consumed()
+        receiver.consumed(1)
         while came < 10:
             assert receiver.wait()
             while (frame := receiver.next()) is not None:
                 assert frame.sequence == came
                 came += frame.chunks
-                for _ in range(frame.chunks):
-                    receiver.consumed()
+                receiver.consumed(frame.chunks)
         thread.join(5)
         assert not thread.is_alive()
         assert not failed

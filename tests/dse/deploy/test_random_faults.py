@@ -330,7 +330,9 @@ def test_after_a_hundred_jobs_with_random_kills_nothing_is_left(
                             victims = [rig.manager(0), rig.manager(1)]
                         timer = threading.Timer(
                             chance.random() * 0.02,
-                            chance.choice(victims).kill if chance.random() < 0.5 else bool,
+                            chance.choice(victims).kill
+                            if victims and chance.random() < 0.5
+                            else bool,
                         )
                         timer.start()
                         given = chunks(done + failed + 1, 300, 64)
