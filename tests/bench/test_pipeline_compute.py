@@ -28,6 +28,20 @@ def test_a_row_for_the_published_cut() -> None:
     assert row.interval > 0.5 * max(row.alone)
 
 
+def test_the_steady_state_is_of_no_single_image() -> None:
+    finished = np.cumsum(np.full(400, 1000))
+    assert bench._typical_seconds(finished) == pytest.approx(1e-6)
+    # The system was elsewhere for a while, twice; and slow to begin with.
+    late = finished + 70_000 * (np.arange(400) >= 100) + 50_000 * (np.arange(400) >= 300)
+    late[:30] -= 100_000
+    assert bench._typical_seconds(late) == pytest.approx(1e-6)
+    # In pairs: every other interval is zero.
+    pairs = np.repeat(finished[1::2], 2)
+    assert bench._typical_seconds(pairs) == pytest.approx(1e-6)
+    # Always slow is slow.
+    assert bench._typical_seconds(3 * finished) == pytest.approx(3e-6)
+
+
 def test_results_that_differ_from_the_unsplit_network_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
