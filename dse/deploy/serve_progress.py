@@ -23,15 +23,18 @@ class ServeProgress:
         self.jobs = 0
         self.images = 0
         self.failures = 0
+        self._began = time.monotonic()
         self._done: deque[tuple[float, int]] = deque()
 
     @property
     def images_per_second(self) -> float:
-        """Of the last 10 s."""
+        """Of the last 10 s, or of as long as it serves."""
         now = time.monotonic()
+        seconds = min(_RATE_SECONDS, now - self._began)
         while self._done and now - self._done[0][0] > _RATE_SECONDS:
             self._done.popleft()
-        return sum(images for _, images in self._done) / _RATE_SECONDS
+        images = sum(count for _, count in self._done)
+        return images / seconds if seconds else 0.0
 
     def done(self, images: int) -> None:
         """A job is done."""
@@ -54,7 +57,14 @@ class ServeProgress:
 
     def summary(self) -> str:
         """What it did."""
-        return f"{self.jobs} jobs, {self.images} images, {self.failures} failures"
+        return ", ".join(
+            f"{count} {what}{'' if count == 1 else 's'}"
+            for count, what in (
+                (self.jobs, "job"),
+                (self.images, "image"),
+                (self.failures, "failure"),
+            )
+        )
 
 
 class LineServeProgress(ServeProgress):

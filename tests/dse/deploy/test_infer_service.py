@@ -322,3 +322,20 @@ def test_the_file_of_a_service_that_is_gone_is_replaced(tmp_path: Path) -> None:
     assert _service_file(boot="another").is_alive is None, "of another machine nothing is known"
     remove_service_file(tmp_path, alive)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    progress = ServeProgress()
+    assert progress.images_per_second == 0
+    now = 102.0
+    progress.done(30)
+    assert progress.images_per_second == 15
+    now = 111.0
+    progress.done(1)
+    progress.failed("poison")
+    assert progress.images_per_second == 3.1
+    now = 113.0
+    assert progress.images_per_second == 0.1
+    assert progress.summary() == "2 jobs, 31 images, 1 failure"
