@@ -30,7 +30,7 @@ DATA = 2
 END = 3
 #: The job failed at ``stage``; the payload is the reason (UTF-8).
 FAIL = 4
-#: Against the stream: the receiver can take ``sequence`` frames more.
+#: Against the stream: the receiver can take ``sequence`` chunks more.
 CREDIT = 5
 
 KIND_NAMES = {BEGIN: "BEGIN", DATA: "DATA", END: "END", FAIL: "FAIL", CREDIT: "CREDIT"}

@@ -41,6 +41,10 @@ def pipeline(rig: FaultRig) -> Iterator[Pipeline]:
     assert rig.repair() == 0
     before = ClientResources()
     with rig.pipeline(SIZES) as pipeline:
+        given = chunks(1, 1, 64)
+        check_done(pipeline.run(given), given, SIZES)
+        while any(task["state"] != "waiting for input" for task in state_of(rig)["tasks"].values()):
+            time.sleep(0.01)
         yield pipeline
         given = chunks(99, 20, 64)
         check_done(pipeline.run(given), given, SIZES)
@@ -73,7 +77,7 @@ class Stranger:
         with suppress(zmq.Again):
             self._socket.send_multipart(parts, zmq.NOBLOCK)
 
-    def answers(self, seconds: float = 0.5) -> list[dict[str, Any]]:
+    def answers(self, seconds: float = 0.3) -> list[dict[str, Any]]:
         """All that come until none has come for so long."""
         found = []
         while self._socket.poll(int(seconds * 1000)):
@@ -221,7 +225,7 @@ def test_a_running_job_is_unharmed_by_all_of_it(rig: FaultRig) -> None:
     is_over = threading.Event()
     outcomes: list[object] = []
     with rig.pipeline(SIZES, settings={1: StageSettings(delay_seconds=0.002)}) as pipeline:
-        given = chunks(1, 1000, 64)
+        given = chunks(1, 400, 64)
 
         def work() -> None:
             outcomes.append(pipeline.run(given))
@@ -239,7 +243,7 @@ def test_a_running_job_is_unharmed_by_all_of_it(rig: FaultRig) -> None:
                 if sent % 50 == 0:
                     time.sleep(0.01)
         thread.join()
-        assert sent > 1000
+        assert sent > 200
         check_done(outcomes[0], given, SIZES)
         assert isinstance(outcomes[0], JobDone)
     assert rig.repair() == 0

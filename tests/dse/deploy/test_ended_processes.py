@@ -167,8 +167,6 @@ JOBS = [
 QUICK_JOBS = [
     ("stage", signal.SIGKILL, "idle", 1),
     ("stage", signal.SIGKILL, "sending", 0),
-    ("stage", signal.SIGSTOP, "waiting", 2),
-    ("manager", signal.SIGSTOP, "computing", 1),
 ]
 NAMES = {
     "idle": "waiting for input",
@@ -233,6 +231,7 @@ def test_whoever_ends_in_a_job_is_named(
     works_again(rig, 3)
 
 
+@pytest.mark.slow
 def test_a_manager_that_pauses_for_less_than_the_lease_costs_nothing(rig: FaultRig) -> None:
     settings = {1: StageSettings(delay_seconds=0.05)}
     with rig.pipeline(SIZES[2], settings=settings) as pipeline:
@@ -245,6 +244,7 @@ def test_a_manager_that_pauses_for_less_than_the_lease_costs_nothing(rig: FaultR
         timer.join()
 
 
+@pytest.mark.slow
 def test_a_manager_that_comes_back_after_the_lease_has_ended_its_stages(rig: FaultRig) -> None:
     with rig.pipeline(SIZES[2], settings={1: StageSettings(delay_seconds=0.2)}) as pipeline:
         rig.manager(0).suspend()
@@ -274,7 +274,7 @@ CLIENTS = [
     for number in (signal.SIGKILL, signal.SIGSTOP)
     for state in (*START_STATES, "idle", "waiting", "sending")
 ]
-QUICK_CLIENTS = [(signal.SIGKILL, "waiting"), (signal.SIGSTOP, "sending")]
+QUICK_CLIENTS = [(signal.SIGKILL, "waiting")]
 MORE_CLIENTS = [one for one in CLIENTS if one not in QUICK_CLIENTS]
 
 

@@ -98,6 +98,7 @@ FATAL = {
     "leave_a_program": "exit code 3",
     "close_everything": "no sign of its compute thread for 1 s: computing (image 7)",
 }
+HANGS = ("loop", "pause")
 QUICK = [("raise", 2, 0), ("exit_at_once", 3, 1), ("kill", 2, 1), ("loop", 2, 0), ("short", 1, 0)]
 ALL = [
     (kind, stages, position) for kind in FATAL for stages in (2, 3) for position in range(stages)
@@ -143,7 +144,10 @@ def test_a_poisoned_image_costs_its_own_job_only(rig: FaultRig, stages: int) -> 
         ]
 
 
-@pytest.mark.parametrize("kind", ["raise", "exit", "loop", "pause", "kill"])
+@pytest.mark.parametrize(
+    "kind",
+    ["raise", "exit", "kill", *(pytest.param(one, marks=pytest.mark.slow) for one in HANGS)],
+)
 def test_a_stage_that_fails_while_it_loads_is_named(rig: FaultRig, kind: str) -> None:
     options = replace(OPTIONS, limits=LIMITS._replace(load=1.0))
     began = time.monotonic()
@@ -154,6 +158,6 @@ def test_a_stage_that_fails_while_it_loads_is_named(rig: FaultRig, kind: str) ->
     assert time.monotonic() - began < DEADLINE_SECONDS
     assert failure.value.stage == 1
     expected = "no sign of its compute thread for 1 s: loading"
-    assert (expected if kind in ("loop", "pause") else FATAL[kind]) in failure.value.reason
+    assert (expected if kind in HANGS else FATAL[kind]) in failure.value.reason
     assert not rig.check_computed(rig.epoch, 2)
     works_again(rig, 2)

@@ -201,7 +201,9 @@ def test_a_whole_pipeline_over_tls(rig: FaultRig, tmp_path: Path) -> None:
         assert (outcome.stage, "SIGKILL" in outcome.reason) == (1, True), outcome
 
 
-@pytest.mark.parametrize("odd", [0, 1, 2])
+@pytest.mark.parametrize(
+    "odd", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_another_certificate_at_one_end_is_refused(rig: FaultRig, tmp_path: Path, odd: int) -> None:
     paths = [tmp_path / "hop.pem"] * 3
     paths[0].write_bytes(make_link_certificate())

@@ -7,6 +7,7 @@ import socket
 import threading
 from contextlib import suppress
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -15,6 +16,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from dse.deploy.node.engines.interface import PoisonedInput
@@ -293,5 +295,9 @@ class StageProtocol(RuleBasedStateMachine):
             self.over()
 
 
-TestStageProtocol = StageProtocol.TestCase
-TestStageProtocol.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+@pytest.mark.parametrize("examples", [40, pytest.param(1500, marks=pytest.mark.slow)])
+def test_a_stage_computes_what_may_come_once_and_nothing_else(examples: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        StageProtocol,
+        settings=settings(max_examples=examples, stateful_step_count=50, deadline=None),
+    )
