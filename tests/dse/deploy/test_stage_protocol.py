@@ -297,7 +297,7 @@ class StageProtocol(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("examples", [40, pytest.param(1500, marks=pytest.mark.slow)])
 def test_a_stage_computes_what_may_come_once_and_nothing_else(examples: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         StageProtocol,
         settings=settings(max_examples=examples, stateful_step_count=50, deadline=None),
     )
