@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic_ns
 
 import numpy as np
@@ -31,6 +32,8 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 #: Payload of a frame from which on frames grow no more.
 _FRAME_BYTES = 1 << 16
 _TICK_MS = 50
+#: Of the first stage it is always noticed that it closed; credit is read when it is needed.
+_ALWAYS = select.POLLRDHUP
 
 
 class ChunkFailed(DseError):
@@ -77,8 +80,8 @@ class ClientWire:
         self._poll = select.poll()
         self._poll.register(last, select.POLLIN)
         self._poll.register(wake, select.POLLIN)
-        self._poll.register(first, select.POLLIN)
-        self._is_sending = False
+        self._poll.register(first, _ALWAYS)
+        self._watched = 0
         self._owed = 0
         self._last_descriptor = last.fileno()
         self._results = memoryview(b"")
@@ -118,6 +121,9 @@ class ClientWire:
 
     def close(self) -> None:
         """Close both ends."""
+        # What is unread would make of the end of the stream a broken one.
+        with suppress(DseError):
+            self._take_credit()
         self._first.close()
         self._last.close()
 
@@ -134,7 +140,7 @@ class ClientWire:
                     framed = 0
                     self._frame_chunks = 1
                 if framed < count:
-                    if self._credit == 0:
+                    if self._credit < min(count - framed, self._frame_chunks):
                         self._take_credit()
                     last = min(count, framed + min(self._frame_chunks, self._credit))
                     if last > framed:
@@ -145,6 +151,7 @@ class ClientWire:
                     self._unsent.append(frame_header(END, 0, job, self._epoch, count))
                     framed += 1
                 if not self._unsent:
+                    self._watch_first(select.POLLIN)
                     return framed
             if not self._push() or framed > count:
                 return framed
@@ -169,7 +176,7 @@ class ClientWire:
                 else:
                     sent = self._first.sendmsg(unsent)
             except _WOULD_BLOCK:
-                self._watch_sending(True)
+                self._watch_first(select.POLLOUT)
                 return False
             except OSError as error:
                 raise LinkError(f"to stage 0: {error.strerror or error}") from error
@@ -177,14 +184,14 @@ class ClientWire:
                 sent -= len(unsent.pop(0))
             if sent:
                 unsent[0] = memoryview(unsent[0])[sent:]
-        self._watch_sending(False)
+        self._watch_first(0)
         return True
 
-    def _watch_sending(self, wanted: bool) -> None:
-        if wanted != self._is_sending:
-            self._is_sending = wanted
-            extra = select.POLLOUT if wanted else 0
-            self._poll.modify(self._first, select.POLLIN | extra)
+    def _watch_first(self, events: int) -> None:
+        """Have waits end, too, when there is credit to read (POLLIN), or room to send (POLLOUT)."""
+        if events != self._watched:
+            self._watched = events
+            self._poll.modify(self._first, _ALWAYS | events)
 
     def _take_credit(self) -> None:
         while True:
