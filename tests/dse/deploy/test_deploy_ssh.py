@@ -56,6 +56,7 @@ class CutAtFirstResult(DeployProgress):
             self.cut_at = time.monotonic()
 
 
+@pytest.mark.slow
 def test_a_link_that_goes_down_is_named_in_time(hosts: list[SshHost], tmp_path: Path) -> None:
     progress = CutAtFirstResult(hosts[1])
     with pytest.raises(DeployError, match="right") as error:

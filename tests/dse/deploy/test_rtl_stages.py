@@ -39,6 +39,10 @@ def expected_words(network: Network, tensor: np.ndarray) -> np.ndarray:
     return CutTensor(network.output_shape, network.output_type).pack(result)
 
 
+#: Searching FIFO depths and compiling two programs takes ten seconds and more.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def three_stages(simulation_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> StageFolders:
     """A first, a middle and a last part of the small network: circuit, circuit, onnxruntime."""

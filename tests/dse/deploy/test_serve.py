@@ -196,6 +196,7 @@ def test_a_file_that_is_not_right(
         dse.infer("digits", images=1, out=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_killed_is_found_out(tmp_path: Path) -> None:
     """While a client waits for it, and before; the next service takes its place."""
     served = Served(tmp_path, "--json")
