@@ -279,6 +279,13 @@ class StageProtocol(RuleBasedStateMachine):
         self.before.sendall(bytes(frame) + bytes(CHUNK_BYTES * WINDOW))
         self.refused()
 
+    @precondition(lambda self: not self.is_open and self.job > 0)
+    @rule(by=st.integers(0, 3), count=st.integers(0, 3))
+    def an_earlier_job(self, by: int, count: int) -> None:
+        """A whole job once more."""
+        self.send(BEGIN, max(0, self.job - by), self.epoch, count)
+        self.refused()
+
     @rule(garbage=st.binary(min_size=32, max_size=200))
     def garbage(self, garbage: bytes) -> None:
         self.before.sendall(garbage)
