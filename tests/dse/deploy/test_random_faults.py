@@ -328,12 +328,8 @@ def test_after_a_hundred_jobs_with_random_kills_nothing_is_left(
                         victims = [*rig.stages(0), *rig.stages(1)]
                         if chance.random() < 0.2:
                             victims = [rig.manager(0), rig.manager(1)]
-                        timer = threading.Timer(
-                            chance.random() * 0.02,
-                            chance.choice(victims).kill
-                            if victims and chance.random() < 0.5
-                            else bool,
-                        )
+                        targets = [chance.choice(victims)] if strikes else []
+                        timer = threading.Timer(chance.random() * 0.02, end, targets)
                         timer.start()
                         given = chunks(done + failed + 1, 300, 64)
                         outcome = pipeline.run(given)
