@@ -88,7 +88,7 @@ def build_parts(
 
     folders = {part.name.value: out / part.name.value for part in parts}
     for folder in folders.values():
-        _check_replaceable(folder)
+        check_replaceable(folder)
     scratch = out / _BUILDING
     try:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -107,13 +107,14 @@ def build_parts(
                 shutil.rmtree(made, ignore_errors=True)
                 backend.write_folder(result.part, result.record, made)
             for name, folder in folders.items():
-                _replace(scratch / name, folder)
+                replace_folder(scratch / name, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return folders
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """OutputError unless ``folder`` is not there, is empty, or is an earlier build."""
     if folder.exists() and not (folder / PART_FILE).is_file():
         if folder.is_dir() and not any(folder.iterdir()):
             return
@@ -122,7 +123,8 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _replace(made: Path, folder: Path) -> None:
+def replace_folder(made: Path, folder: Path) -> None:
+    """Put ``made`` in the place of ``folder``. OutputError if that cannot be."""
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -149,13 +149,18 @@ def simulate_part(
         images,
         {label: depth for label, depth in depths.items() if label in labels},
         result,
-        _first_difference(network, images, tensor, result.words),
+        first_difference(network, images, tensor, result.words),
     )
 
 
-def _first_difference(
+def first_difference(
     network: Network, images: Images, tensor: NDArray[np.int32], words: NDArray[np.uint64]
 ) -> Difference | None:
+    """Where ``words`` first differ from what ``network`` gives for ``tensor``, if they do.
+
+    ``tensor``: integers (images, *input_shape); ``words``: uint64 (images, words), packed as on the
+    wire.
+    """
     expected = run_integers(network, tensor)
     target = CutTensor(network.output_shape, network.output_type)
     packed = target.pack(expected)
