@@ -328,6 +328,7 @@ def test_after_a_hundred_jobs_with_random_kills_nothing_is_left(
                         victims = [*rig.stages(0), *rig.stages(1)]
                         if chance.random() < 0.2:
                             victims = [rig.manager(0), rig.manager(1)]
+                        strikes = bool(victims) and chance.random() < 0.5
                         targets = [chance.choice(victims)] if strikes else []
                         timer = threading.Timer(chance.random() * 0.02, end, targets)
                         timer.start()
