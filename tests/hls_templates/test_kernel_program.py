@@ -13,7 +13,7 @@ from dse.kernel_simulation import KernelSimulation, simulate_kernels
 from dse.part_simulation import Images
 from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.cut import Cut, cut_tensor, legal_cuts
-from finn_flows.folding import Folding, published_folding
+from finn_flows.folding import Folding, LayerFolding, published_folding
 from finn_flows.integer_reference import run_integers
 from finn_flows.integer_type import IntegerType
 from finn_flows.network import Network
@@ -170,6 +170,18 @@ def test_a_bipolar_picture_of_no_whole_words(hlslib: HeaderFolder, ap_types: Hea
     for cut in (None, Cut(0), Cut(1)):
         folding = random_folding(5, network, most=112)
         simulated(network, cut, folding, random_images(network, 5), hlslib, ap_types)
+
+
+@pytest.mark.slow
+def test_lines_of_many_words_and_words_wider_than_the_default_of_the_tools(
+    hlslib: HeaderFolder, ap_types: HeaderFolder
+) -> None:
+    network = random_network(8, input_shape=(300,), layers=("dense64", "dense5"))
+    folding = Folding("wide", (LayerFolding(150, 64), LayerFolding(64, 5)))
+    design = render_kernel(parts_of(network, None, folding)[0]).design
+    assert max(memory.parts for memory in design.memories) == 5
+    assert design.widest == 1200  # SIMD 150 of 8 bits
+    simulated(network, Cut(0), folding, random_images(network, 5), hlslib, ap_types)
 
 
 @pytest.fixture

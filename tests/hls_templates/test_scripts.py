@@ -130,9 +130,22 @@ def test_steps_are_done_in_their_order(
         f"cosim_design -argv {tmp_path} without-weights",
         "export_design -format ip_catalog",
     ]
-    monkeypatch.setenv("HLS_STEPS", "csynth bitstream")
-    with pytest.raises(tkinter.TclError, match="HLS_STEPS names bitstream"):
-        run(script("hls.tcl"), tmp_path, monkeypatch)
+    for steps, said in (
+        ("csynth bitstream", "HLS_STEPS names bitstream"),
+        ("csim export", "without csynth"),
+    ):
+        monkeypatch.setenv("HLS_STEPS", steps)
+        with pytest.raises(tkinter.TclError, match=said):
+            run(script("hls.tcl"), tmp_path, monkeypatch)
+
+
+def test_a_folder_with_a_space_is_refused(
+    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    with pytest.raises(tkinter.TclError, match=r"with a space in its name: .*two words"):
+        run(script("hls.tcl"), folder, monkeypatch)
 
 
 @pytest.mark.parametrize("old_tool", [True, False])

@@ -4,7 +4,7 @@
 #   FINN_HLSLIB=<checkout of finn-hlslib> vitis_hls -f hls.tcl     Vitis HLS 2020.2 to 2024.2
 #
 # Vivado HLS wants finn-hlslib as of commit 8b7f5f5, Vitis HLS its newest. HLS_STEPS="csim csynth
-# cosim export" does the steps that it names, in that order.
+# cosim export" does the steps that it names, in that order; cosim and export need csynth.
 set here [file dirname [file normalize [info script]]]
 if {![info exists ::env(FINN_HLSLIB)]} {
     error "FINN_HLSLIB is not set: it names a checkout of finn-hlslib"
@@ -21,9 +21,17 @@ foreach step $steps {
         error "HLS_STEPS names $step; expected some of csim csynth cosim export"
     }
 }
+if {"csynth" ni $steps && ("cosim" in $steps || "export" in $steps)} {
+    error "HLS_STEPS names cosim or export without csynth, which they need"
+}
+foreach folder [list $here $hlslib] {
+    if {[regexp {\s} $folder]} {
+        error "the tools cannot take a folder with a space in its name: $folder"
+    }
+}
 set standard [expr {$hlslib_is_old ? "-std=c++0x" : "-std=c++14"}]
 
-# Projects stand in the folder where the tool was started: that should be the one of this script.
+# Projects are made in the current folder.
 cd $here
 open_project -reset hls
 add_files [file join $here kernel.cpp] -cflags "$standard -I$hlslib -I$here"
