@@ -31,6 +31,8 @@ COMMANDS = {
     "run": "Classify pictures with the network, whole or in two parts.",
     "build": "Build the parts of a split as folders that stand alone.",
     "simulate": "Simulate the circuit of the network or a part, cycle by cycle.",
+    "hls": "Write the parts of a split as kernels in HLS C++.",
+    "csim": "Run both kernels of a split in C simulation, against the network.",
     "deploy": "Run the parts of a network on boards, as a pipeline.",
     "simulate-cluster": "Model 2 to 1000 boards, from the measured times of a few.",
     "infer": "Classify pictures with the pipeline that `dse deploy --serve` keeps up.",
