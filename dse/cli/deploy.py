@@ -76,6 +76,12 @@ EXIT_DIFFERS = 1
     show_default=True,
     help="How often a job whose pipeline broke is tried in all.",
 )
+@click.option(
+    "--watchdog",
+    type=click.FloatRange(min=0.1, max=86400),
+    metavar="SECONDS",
+    help="A board that takes longer for an image has failed. [default: 10; 120 in simulation]",
+)
 @folding_option
 @click.option(
     "--sweep",
@@ -120,6 +126,7 @@ def deploy(
     inputs: tuple[str, ...],
     tls: bool,
     attempts: int,
+    watchdog: float | None,
     folding: str | None,
     sweep: Path,
     out: Path,
@@ -152,6 +159,7 @@ def deploy(
         inputs=inputs,
         tls=tls,
         attempts=attempts,
+        watchdog=watchdog,
         folding=folding,
         sweep=sweep,
         out=out,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +19,18 @@ from dse.deploy.deploy_run import run_deployed
 from dse.deploy.deployment import Deployment
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.network_application import write_network_application
+from dse.deploy.node.child import Limits
 from dse.deploy.nodes import Nodes
+from dse.deploy.pipeline import PipelineOptions
 from dse.deploy.service_file import check_not_served
 from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
 from dse.folding_choice import choose_folding
 from finn_flows.cut import Cut
 from finn_flows.folding import Folding
 from finn_flows.weights import LoadedNetwork, load_weights
+
+#: What an image may take in a simulation, in seconds: CnvW2A2's slowest part takes less than one.
+_SIMULATION_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class DeployRequest:
     inputs: tuple[str, ...] = ()
     tls: bool = False
     attempts: int = 2
+    watchdog: float | None = None
     folding: str | None = None
     sweep: Path = Path("build/sweep")
 
@@ -65,6 +71,15 @@ class PreparedDeployment:
     boards: tuple[Board, ...]
     application: Application
     stages: StageFolders
+
+
+def stage_limits(watchdog: float | None, boards: Sequence[Board]) -> Limits:
+    """``watchdog``: seconds that an image may take on a board; None for what suits the engines. A
+    simulation takes seconds for a large circuit on a slow machine, a board much less."""
+    if watchdog is None:
+        simulated = any(board.engine == "rtl" for board in boards)
+        watchdog = _SIMULATION_SECONDS if simulated else Limits().compute
+    return Limits(compute=watchdog)
 
 
 def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> PreparedDeployment:
@@ -117,6 +132,7 @@ def deployed(
                 nodes,
                 secure=request.tls,
                 attempts=request.attempts,
+                options=PipelineOptions(limits=stage_limits(request.watchdog, nodes.boards)),
                 on_state=progress.stage,
             ) as deployment:
                 yield deployment

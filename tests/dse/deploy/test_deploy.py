@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from dse.cli import main
 from dse.deploy.deploy_command import DeployRequest, deploy_network
 from dse.deploy.deploy_progress import DeployProgress
-from dse.errors import CutError, InputError
+from dse.errors import CutError, DeployError, InputError
 from dse.inference import load_engine
 from finn_flows.network_file import save_network
 from finn_flows.weights import load_weights
@@ -104,6 +104,15 @@ def test_the_circuits_compute_the_same(tmp_path: Path) -> None:
     result = deploy_network(request, DeployProgress())
     assert result.runs.identical
     assert {stage.engine for stage in result.stages.stages} == {"rtl"}
+
+
+@pytest.mark.slow
+def test_a_board_that_takes_too_long_is_named(tmp_path: Path) -> None:
+    """A simulated image takes longer than a tenth of a second."""
+    request = deployed(tmp_path, engine="rtl", splits=(5,), runs=1, watchdog=0.1, attempts=1)
+    with pytest.raises(DeployError, match=r"compute thread for 0\.1 s") as error:
+        deploy_network(request, DeployProgress())
+    assert "stage 0" in str(error.value)
 
 
 def test_the_command_with_no_flags_but_the_split(sandbox: DeploySandbox) -> None:
