@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from finn_flows.simulation.verilator import SimulationError
 from finn_flows.weights import load_weights
 from hls_templates.headers import HeaderFolder
 from hls_templates.kernel_files import KernelFiles, render_kernel
+from hls_templates.kernel_folder import write_kernel_folder
 from hls_templates.kernel_program import compile_kernel, run_kernel
 from tests.hls_templates.parts import parts_of, random_folding
 from tests.random_networks import TERNARY, random_input, random_network
@@ -270,6 +272,35 @@ def test_words_left_in_a_stream_are_found(
     words = np.zeros((1, small.design.input.words), dtype=np.uint64)
     with pytest.raises(SimulationError, match=r"input_words.*leftover data"):
         run_kernel(program, small, words)
+
+
+@pytest.mark.slow
+def test_the_testbench_of_a_folder_knows_its_results(
+    hlslib: HeaderFolder, ap_types: HeaderFolder, tmp_path: Path
+) -> None:
+    network = random_network(6, input_shape=(16,), layers=("dense12", "dense8"))
+    (part,) = parts_of(network, None, random_folding(2, network))
+    write_kernel_folder(part, random_input(1, network, 2), tmp_path)
+    program = compile_kernel(render_kernel(part), hlslib, ap_types)
+
+    def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(program.path), str(tmp_path), *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    right = bench()
+    assert (right.returncode, right.stdout.splitlines()[-1]) == (
+        0,
+        "every word of 2 images is as expected",
+    )
+    expected = tmp_path / "images/expected.bin"
+    data = bytearray(expected.read_bytes())
+    data[-8] ^= 1
+    expected.write_bytes(data)
+    wrong = bench()
+    assert wrong.returncode == 1
+    assert wrong.stdout.splitlines()[-1].startswith("image 1, word ")
+    assert bench("without-weights").returncode == 0
+    assert (bench("x").returncode, bench("x").stderr[:16]) == (2, "ERROR: expected ")
 
 
 def test_a_library_that_does_not_compile_is_one_line(tmp_path: Path) -> None:
