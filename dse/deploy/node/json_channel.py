@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import threading
 from typing import Any, Dict, Iterator, List
+
+from dse.deploy.node.strict_json import from_json, to_json
 
 #: Longest message in bytes; a longer one closes the channel.
 MOST_BYTES = 1 << 20
@@ -31,8 +32,9 @@ class JsonChannel:
         return self._connection.fileno()
 
     def send(self, message: Dict[str, Any]) -> None:
-        """Send ``message``. OSError if the other end is gone."""
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        """Send ``message``. OSError if the other end is gone; ValueError for a number that is not
+        finite, TypeError for what is no JSON: nothing is sent then."""
+        line = to_json(message).encode() + b"\n"
         with self._lock:
             self._connection.sendall(line)
 
@@ -58,10 +60,7 @@ class JsonChannel:
         *lines, self._received = (self._received + piece).split(b"\n")
         if len(self._received) > MOST_BYTES:
             raise ValueError(f"a message of more than {MOST_BYTES} bytes")
-        try:
-            messages = [json.loads(line) for line in lines]
-        except RecursionError as error:
-            raise ValueError("a message that is nested too deeply") from error
+        messages = [from_json(line.decode("utf-8")) for line in lines]
         if not all(isinstance(message, dict) for message in messages):
             raise ValueError("a message that is no JSON object")
         return messages

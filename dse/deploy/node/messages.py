@@ -7,10 +7,9 @@ is not exactly of such a form is refused and changes nothing. docs/protocol.md s
 
 from __future__ import annotations
 
-import json
-import math
-from typing import Any, Dict, NoReturn, Tuple
+from typing import Any, Dict, Tuple
 
+from dse.deploy.node.strict_json import from_json, to_json
 from dse.errors import DseError
 
 PROTOCOL_VERSION = 1
@@ -65,9 +64,12 @@ class MessageError(DseError):
 
 
 def encode(kind: str, **fields: Any) -> bytes:
-    """A message of type ``kind``. MessageError if it is longer than one may be."""
-    text = json.dumps({"v": PROTOCOL_VERSION, "type": kind, **fields}, separators=(",", ":"))
-    data = text.encode()
+    """A message of type ``kind``. MessageError if it is longer than one may be, or holds what JSON
+    does not have (NaN, say)."""
+    try:
+        data = to_json({"v": PROTOCOL_VERSION, "type": kind, **fields}).encode()
+    except (TypeError, ValueError) as error:
+        raise MessageError(f"{kind}: no JSON: {error}") from error
     if len(data) > MOST_BYTES:
         raise MessageError(f"a {kind} message of {len(data)} bytes", expected=f"{MOST_BYTES}")
     return data
@@ -78,8 +80,8 @@ def decode(data: bytes) -> Dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise MessageError(f"a message of {len(data)} bytes", expected=f"{MOST_BYTES} at most")
     try:
-        message = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        message = from_json(data.decode("utf-8"))
+    except ValueError as error:
         raise MessageError(f"not JSON: {type(error).__name__}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise MessageError("not an object with a type")
@@ -88,17 +90,6 @@ def decode(data: bytes) -> Dict[str, Any]:
     if type(version) is not int or version != PROTOCOL_VERSION:
         raise MessageError("of another version", expected=str(PROTOCOL_VERSION))
     return message
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:20]} is too large")
-    return number
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def decode_request(data: bytes) -> Tuple[int, Dict[str, Any]]:

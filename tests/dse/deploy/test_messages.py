@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dse.deploy.node.json_channel import JsonChannel
 from dse.deploy.node.messages import (
     MOST_BYTES,
     PROTOCOL_VERSION,
@@ -145,6 +148,41 @@ def test_numbers_that_are_none_are_refused(number: str) -> None:
     assert number in text
     with pytest.raises(MessageError):
         decode_request(text.encode())
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), [{"deep": -float("inf")}], date(2020, 1, 1), {(1,): 2}]
+)
+def test_what_json_does_not_have_is_not_written(value: object) -> None:
+    with pytest.raises(MessageError, match="event: no JSON"):
+        encode("event", id=1, **{**EXAMPLES["event"], "data": value})
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with pytest.raises((TypeError, ValueError)):
+            JsonChannel(ours).send({"type": "output", "data": value})
+        JsonChannel(ours).send({"type": "output", "data": 1})
+        assert JsonChannel(theirs).read() == [{"type": "output", "data": 1}], "nothing before it"
+
+
+@given(values)
+def test_what_is_written_to_a_channel_is_read_as_it_was(value: object) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            JsonChannel(ours).send({"data": value})
+        except ValueError:
+            assert "inf" in repr(value)
+            return
+        assert JsonChannel(theirs).read() == [{"data": value}]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_a_channel_takes_no_number_that_is_none(number: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(f'{{"data":{number}}}\n'.encode())
+        with pytest.raises(ValueError, match=number):
+            JsonChannel(theirs).read()
 
 
 def test_a_message_that_is_too_long_is_refused_at_both_ends() -> None:
