@@ -36,6 +36,10 @@ _KILL_SECONDS = 10.0
 #: The same of a job, which may be loading.
 _KILL_JOB_SECONDS = 90.0
 
+#: Of applications, in names of their files on boards: of all FardApi, since boards may outlive one,
+#: and what was copied to them is there already.
+_NUMBERS = itertools.count()
+
 
 class _JobKilled(DeployError):
     """The job's application was killed."""
@@ -56,7 +60,6 @@ class FardApi:
         self._options = options or PipelineOptions()
         self._secure = secure
         self._apps: dict[str, RunningApp] = {}
-        self._numbers = itertools.count()
         self._lock = threading.Lock()  # of _apps, and of what is placed where
         self._resources: dict[str, FreeBoard] = {}
         self._forget = nodes.hub.listen(self._told)
@@ -92,7 +95,7 @@ class FardApi:
                 if app_id not in self._apps:
                     break
                 app_id = f"{application.app_name}-{number}"
-            prefix = f"{next(self._numbers)}-"
+            prefix = f"{next(_NUMBERS)}-"
             app = self._apps[app_id] = RunningApp(app_id, application, prefix, self._controls)
         try:
             self._start(app)

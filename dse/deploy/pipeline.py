@@ -23,6 +23,7 @@ from dse.deploy.node.child import Limits
 from dse.deploy.node.frames import FrameError
 from dse.deploy.node.links import HopKey, LinkError, connect, tls_context
 from dse.deploy.node_control import ControlHub, Message, NodeControl, answer_of
+from dse.deploy.stage_reports import ReportRefused, read_linked, read_ready
 from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError, DseError, InputError
 
@@ -76,7 +77,8 @@ class PipelineFailed(DeployError):
 @dataclass
 class _StageState:
     """What is known of one stage. ``ended``: why it is over ("" in peace); ``cause``: of what kind
-    (dse/deploy/node/child.py)."""
+    (dse/deploy/node/child.py); ``is_gone``: its board said so, or is lost: there is nothing of it
+    to end."""
 
     task: str
     is_spawned: bool = False
@@ -86,6 +88,7 @@ class _StageState:
     is_running: bool = False
     ended: str | None = None
     cause: str = ""
+    is_gone: bool = False
 
 
 #: Told of each change: position of the stage and its new state in a word.
@@ -242,9 +245,9 @@ class Pipeline:
         self._await(lambda state: state.port is not None, seconds, "load")
         for position, state in enumerate(self._states):
             if state.manifest != self._manifest:
-                raise PipelineFailed(
-                    position, f"it holds the manifest {state.manifest}, not {self._manifest}"
-                )
+                holds = f"the manifest {state.manifest}" if state.manifest else "no manifest"
+                wanted = self._manifest or "none, as the application"
+                raise PipelineFailed(position, f"it holds {holds}; expected {wanted}")
 
     def _link_all(self) -> None:
         """One hop after the other, so that no two ends wait for each other."""
@@ -353,23 +356,28 @@ class Pipeline:
             if kind == "lost":
                 for position, stage in enumerate(self.stages):
                     if stage.node is node:
+                        self._states[position].is_gone = True
                         self._end(position, f"board {node.name} is silent", "lost")
             else:
                 task = message.get("task")
                 for position, state in enumerate(self._states):
                     if state.task == task and self.stages[position].node is node:
-                        self._stage_told(position, state, kind, message)
+                        try:
+                            self._stage_told(position, state, kind, message)
+                        except ReportRefused as error:
+                            self._end(position, str(error), "protocol")
             self._changed.notify_all()
 
     def _stage_told(self, position: int, state: _StageState, kind: str, message: Message) -> None:
         if kind == "ready":
-            state.port, state.manifest = int(message["port"]), message.get("manifest")
+            state.port, state.manifest = read_ready(message)
         elif kind == "linked":
-            state.links.add(int(message["hop"]))
+            state.links.add(read_linked(message, position))
         elif kind == "running":
             state.is_running = True
         elif kind == "ended":
             reason = message.get("reason")
+            state.is_gone = True
             self._end(position, str(reason or ""), str(message.get("cause", "")))
             return
         else:
@@ -492,13 +500,18 @@ class Pipeline:
 
     def _is_computing(self) -> bool:
         """Whether a stage is at a chunk, as of the last heartbeat: its manager watches it."""
-        return any(reading.get("state") == "computing" for reading in self._readings() if reading)
+        return any(
+            reading.get("state") == "computing"
+            for reading in self._readings()
+            if reading is not None
+        )
 
     def _readings(self) -> list[Message | None]:
-        return [
+        readings = [
             stage.node.readings.get(state.task)
             for stage, state in zip(self.stages, self._states, strict=True)
         ]
+        return [reading if isinstance(reading, dict) else None for reading in readings]
 
     def _summary(self) -> str:
         """Each stage in a word or two."""
@@ -554,11 +567,11 @@ class Pipeline:
             # Between two jobs the stages take the end of the stream as theirs.
             self._wire.close()
         for stage, state in zip(self.stages, self._states, strict=True):
-            if state.is_spawned and state.ended is None:
+            if state.is_spawned and not state.is_gone:
                 stage.node.request("stop", task=state.task)
         deadline = time.monotonic() + 6.0
         with self._changed:
-            while any(state.is_spawned and state.ended is None for state in self._states):
+            while any(state.is_spawned and not state.is_gone for state in self._states):
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
         self._forget()

@@ -80,6 +80,18 @@ def _cause(error: BaseException) -> str:
     return "link" if isinstance(error, LinkError) else "task"
 
 
+class ProgramError(DseError):
+    """The program is not of the kind that app.yaml says it is."""
+
+
+def _check_program(task: FardTask, config: Dict[str, Any]) -> None:
+    # Only who is a stage is told of a pipeline (app.yaml cannot).
+    if "pipeline" in config and not isinstance(task, FardJob):
+        raise ProgramError("its program is a task, not a FardJob")
+    if "pipeline" not in config and isinstance(task, FardJob):
+        raise ProgramError("its program is a FardJob, not a task: it belongs into jobs")
+
+
 class _Stopped(BaseException):
     """SIGTERM: the manager wants this process to end."""
 
@@ -116,6 +128,7 @@ class TaskContainer:
         task = self._task
         task.task_name = task.task_name or str(config["name"])
         task.app_name = task.app_name or str(config["app"])
+        _check_program(task, config["config"])
         task._attach(self)
         task._parse_config(config["config"])
         task.setup()
@@ -133,7 +146,7 @@ class TaskContainer:
             {
                 "type": "ready",
                 "port": listener.getsockname()[1],
-                "manifest": pipeline.get("manifest"),
+                "manifest": job.manifest,
             }
         )
         position = int(pipeline["position"])

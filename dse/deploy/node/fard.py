@@ -42,7 +42,8 @@ class FardEvent:
         """Tell the others. ``task`` and ``peer``: that replica (from 0) of that task; ``task``
         alone: all its replicas; neither: the whole application (never oneself). ``data``: a JSON
         value. Raises RuntimeError for an event that is not registered, ValueError for a peer
-        without a task.
+        without a task and for data with a number that is not finite, TypeError for other data that
+        JSON does not have.
         """
         if self._container is None:
             raise RuntimeError(f"event {self.name!r} is not registered with a running task")
@@ -85,7 +86,8 @@ class FardTask:
             event._attach(self._container)
 
     def send_output_data(self, data: Any) -> None:
-        """Give ``data``, a JSON value, to whoever consumes the application's output."""
+        """Give ``data``, a JSON value, to whoever consumes the application's output. ValueError
+        for a number that is not finite, TypeError for other data that JSON does not have."""
         if self._container is None:
             raise RuntimeError("the task is not running")
         self._container.send_output(data)
@@ -106,10 +108,12 @@ class FardJob(FardTask):
     ``_parse_config`` is the job's set-up from its configuration, ``setup`` loads what it needs (a
     bitstream, say); then ``process`` is called for each chunk, in order, by one thread. A job that
     works on several chunks at a time sets ``depth``, how many, in ``setup``; ``give`` and ``take``
-    are called then.
+    are called then. ``manifest``, set in ``setup``: sha256 of what it has loaded, 64 lower-case
+    hexadecimal digits; None for a job that holds nothing to check. It must be app.yaml's.
     """
 
     depth = 1
+    manifest: Optional[str] = None
 
     def process(self, chunk: memoryview) -> bytes:
         """One chunk of ``config.pipeline.input_bytes`` to a result of ``output_bytes``.

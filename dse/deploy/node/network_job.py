@@ -27,6 +27,7 @@ class NetworkJob(FardJob):
         """Check the files of the part, and load it."""
         pipeline = self.config.pipeline
         stage = read_stage(self._folder, pipeline.position, pipeline.manifest)
+        self.manifest = pipeline.manifest  # read_stage: it is the hash of what lies here
         self._engine = make_engine(stage["engine"])
         self._engine.load(self._folder, stage)
         # No layer of ours between the loop and the engine.

@@ -43,7 +43,7 @@ if __name__ == "__main__":
 #: Does what its configuration says.
 _OBEDIENT = """
 import os, signal, time
-from dse.deploy.node.fard import FardTask, FardTaskContainer
+from dse.deploy.node.fard import FardEvent, FardTask, FardTaskContainer
 
 
 class Obedient(FardTask):
@@ -62,6 +62,17 @@ class Obedient(FardTask):
         elif order == "end":
             self.send_output_data("done")
             return
+        elif order == "nan":
+            said = []
+            event = FardEvent("event")
+            self.register_event(event)
+            for number in (float("nan"), float("-inf")):
+                for say in (self.send_output_data, lambda data: event.fire(data=data)):
+                    try:
+                        say({"number": number})
+                    except Exception as error:
+                        said.append(type(error).__name__)
+            self.send_output_data(said)
         elif order == "name":
             self.send_output_data([self.app_name, self.task_name, os.getpid()])
         self.stopping.wait()

@@ -291,6 +291,72 @@ def test_what_cannot_be_started_leaves_nothing(api: FardApi, nodes: Nodes, tmp_p
     assert programs(nodes) == []
 
 
+def test_another_client_on_the_same_boards_runs_its_own_programs(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    """Applications of one name, one after the other."""
+    for add in (1, 2):
+        folder = write_adders(tmp_path / str(add), [0])
+        program = folder / "code" / "main.py"
+        program.write_text(program.read_text().replace("self.config.add", str(add)))
+        with FardApi(nodes) as api:
+            done = api.send_job_data(api.send_app(folder), [bytes(2 * 4)])
+            assert isinstance(done, JobDone)
+            assert done.results.tolist() == [[add] * 8]
+
+
+def test_a_program_of_the_other_kind_fails_at_once(api: FardApi, tmp_path: Path) -> None:
+    job, task = write_adders(tmp_path / "job", [1, 2]), write_obedient(tmp_path / "task", "wait")
+    program = (job / "code" / "main.py").read_text()
+    (job / "code" / "main.py").write_text((task / "code" / "main.py").read_text())
+    (task / "code" / "main.py").write_text(program)
+    began = time.monotonic()
+    outcome = api.send_job_data(api.send_app(job), [bytes(8)])
+    assert isinstance(outcome, JobFailed)
+    assert outcome.reason == "its program is a task, not a FardJob"
+    app_id = api.send_app(task)
+    (failed,) = api.wait_started(app_id).failed
+    assert failed.reason == "its program is a FardJob, not a task: it belongs into jobs"
+    assert time.monotonic() - began < 10
+
+
+def test_numbers_that_json_does_not_have_are_refused_where_they_are_said(
+    api: FardApi, tmp_path: Path
+) -> None:
+    app_id = api.send_app(write_obedient(tmp_path / "app", "nan"))
+    api.set_output_collection(app_id, True)
+    api.restart_app(app_id)
+    assert collect(api, app_id, 1)[0].data == ["ValueError"] * 4
+    assert api.state(app_id).failed == ()
+
+
+def test_a_job_must_hold_the_manifest_that_its_application_names(
+    api: FardApi, tmp_path: Path
+) -> None:
+    folder = write_adders(tmp_path / "app", [1])
+    app = (folder / "app.yaml").read_text()
+    for named, held, reason in (
+        ("a", None, "it holds no manifest; expected aaaa"),
+        ("a", "b", "it holds the manifest bbbb"),
+        (None, "b", "expected none, as the application"),
+        ("a", "a", None),
+    ):
+        text = app + (f"manifest: {named * 64}\n" if named else "")
+        program = (folder / "code" / "main.py").read_text().split("FardTaskContainer(Adder")[0]
+        end = "" if held is None else f"    Adder.manifest = '{held * 64}'\n"
+        program = program.split("    Adder.manifest")[0].rstrip() + "\n" + end
+        (folder / "code" / "main.py").write_text(
+            program + "    FardTaskContainer(Adder()).execute()\n"
+        )
+        (folder / "app.yaml").write_text(text)
+        outcome = api.send_job_data(api.send_app(folder), [bytes(8)])
+        if reason is None:
+            assert isinstance(outcome, JobDone), outcome
+        else:
+            assert isinstance(outcome, JobFailed)
+            assert reason in outcome.reason
+
+
 def test_a_lost_board_is_named_and_comes_back_by_restart(tmp_path: Path) -> None:
     keys = ClientKeys.new()
     boards = [LocalBoard(name, "onnx", client_key=keys.public) for name in ("left", "right")]

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,23 +133,62 @@ def test_stages_of_two_networks_are_refused(rig: FaultRig, tmp_path: Path) -> No
 
 
 def test_stages_that_hold_no_manifest_are_no_stages_of_one_that_has(rig: FaultRig) -> None:
-    """What a stage says that it holds is compared, whatever its program is."""
+    """A job that holds nothing to check does not say that it holds what it was told of."""
     states: list[str] = []
-    pipeline = rig.pipeline(SIZES, on_state=lambda position, state: states.append(state))
-    pipeline._manifest, given = "0" * 64, pipeline._manifest
-    assert given is None
+    pipeline = rig.pipeline(
+        SIZES, manifest="0" * 64, on_state=lambda position, state: states.append(state)
+    )
+    with pytest.raises(PipelineFailed, match="it holds no manifest; expected 0000") as failure:
+        pipeline.start()
+    assert failure.value.stage == 0
+    assert not {"linked", "running"} & set(states)
+
+
+def test_a_stage_that_holds_another_manifest_is_named(rig: FaultRig) -> None:
+    pipeline = rig.pipeline(SIZES, manifest="0" * 64)
+    tell(pipeline, "ready", lambda position: {"manifest": str(position) * 64})
+    with pytest.raises(PipelineFailed, match=r"holds the manifest 1111.*; expected 0000") as one:
+        pipeline.start()
+    assert one.value.stage == 1
+
+
+def tell(pipeline: Pipeline, kind: str, changes: Callable[[int], dict[str, object]]) -> None:
+    """Have its boards tell something else of that kind."""
     told = pipeline._stage_told
 
-    def of_another(position: int, state: object, kind: str, message: dict[str, object]) -> None:
-        if kind == "ready" and position == 1:
-            message = {**message, "manifest": "1" * 64}
-        told(position, state, kind, message)
+    def otherwise(position: int, state: Any, said: str, message: dict[str, object]) -> None:
+        told(position, state, said, {**message, **changes(position)} if said == kind else message)
 
-    pipeline._stage_told = of_another
-    with pytest.raises(PipelineFailed, match="it holds the manifest 1111") as failure:
+    pipeline._stage_told = otherwise  # type: ignore[assignment,method-assign]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("kind", "field", "value", "said"),
+    [
+        ("ready", "port", None, "ready at port None"),
+        ("ready", "port", True, "ready at port True"),
+        ("ready", "port", 65536, "ready at port 65536"),
+        ("ready", "port", [1], r"ready at port \[1\]"),
+        ("ready", "manifest", 5, "holds the manifest 5"),
+        ("ready", "manifest", "x" * 64, "holds the manifest 'xxx"),
+        ("linked", "hop", None, "hop None is linked"),
+        ("linked", "hop", 7, "hop 7 is linked"),
+        ("linked", "hop", "0", "hop '0' is linked"),
+    ],
+)
+def test_nonsense_from_a_board_is_the_failure_of_its_stage(
+    rig: FaultRig, kind: str, field: str, value: object, said: str
+) -> None:
+    """Of stage 1 only, at once, and nothing of it stays behind (the fixture looks)."""
+    pipeline = rig.pipeline(SIZES)
+    tell(pipeline, kind, lambda position: {field: value} if position == 1 else {})
+    began = time.monotonic()
+    with pytest.raises(PipelineFailed, match=said) as failure:
         pipeline.start()
     assert failure.value.stage == 1
-    assert not {"linked", "running"} & set(states)
+    assert pipeline._states[1].cause == "protocol"
+    assert time.monotonic() - began < 3.0
 
 
 def test_run_before_all_is_linked_ends_the_stage(rig: FaultRig) -> None:
