@@ -210,6 +210,7 @@ def deploy_network(
     runs: int = 30,
     tls: bool = False,
     attempts: int = 2,
+    watchdog: float | None = None,
     folding: str | None = None,
     sweep: str | Path = DEFAULT_OUT,
     out: str | Path = DEFAULT_DEPLOY_OUT,
@@ -219,7 +220,8 @@ def deploy_network(
     ``split``: cut after these layers; else ``parts`` of even size; else where :func:`choose` says
     for the sweep in ``sweep``. ``engine``: ``onnx``, ``rtl`` or ``pynq``. ``boards``: boards.toml,
     and ``board_names`` of it; without it boards are emulated on this machine. ``images`` of
-    ``pictures`` a run. ``attempts``: how often a job whose pipeline broke is tried in all. The
+    ``pictures`` a run. ``attempts``: how often a job whose pipeline broke is tried in all;
+    ``watchdog``: seconds that an image may take on a board. The
     application and the boards' logs are in ``out``; ``result.write()`` puts deploy.json and the
     timeline there.
 
@@ -244,6 +246,7 @@ def deploy_network(
         inputs=(pictures,) if isinstance(pictures, str) else tuple(map(str, pictures)),
         tls=tls,
         attempts=attempts,
+        watchdog=watchdog,
         folding=folding,
         sweep=Path(sweep),
     )

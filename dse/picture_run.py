@@ -70,10 +70,11 @@ def run_pictures(
     labels = None
     if isinstance(pictures, np.ndarray):
         names, pixels = [f"image-{index}" for index in range(len(pictures))], pictures
-    elif isinstance(pictures, str):
+    elif isinstance(pictures, str) and pictures == "digits":
         names, pixels, labels = load_test_digits(network, limit)
     else:
-        names, pixels = load_pictures(network, [Path(picture) for picture in pictures])
+        files = [pictures] if isinstance(pictures, str) else pictures
+        names, pixels = load_pictures(network, [Path(picture) for picture in files])
     images = classify(network, chosen, names, pixels, labels)
     split = None
     if isinstance(chosen, SplitEngine):

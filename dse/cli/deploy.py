@@ -56,7 +56,10 @@ EXIT_DIFFERS = 1
 )
 @click.option("--board", "names", multiple=True, metavar="NAME", help="These boards, in order.")
 @click.option(
-    "--images", type=click.IntRange(min=1), metavar="N", help="Images a run. [default: 20]"
+    "--images",
+    type=click.IntRange(min=1, max=100_000),
+    metavar="N",
+    help="Images a run. [default: 20]",
 )
 @click.option(
     "--runs", type=click.IntRange(min=1), default=30, show_default=True, metavar="R", help="Runs."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,18 +17,23 @@ from dse.deploy.deploy_progress import DeployProgress
 from dse.deploy.deploy_report import DeployResult
 from dse.deploy.deploy_run import run_deployed
 from dse.deploy.deployment import Deployment
+from dse.deploy.folder_claim import claimed
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.network_application import write_network_application
 from dse.deploy.node.child import Limits
+from dse.deploy.node.engines import ENGINES
 from dse.deploy.nodes import Nodes
 from dse.deploy.pipeline import PipelineOptions
 from dse.deploy.service_file import check_not_served
 from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
+from dse.errors import InputError
 from dse.folding_choice import choose_folding
-from finn_flows.cut import Cut
+from finn_flows.cut import POOL_SIDES, Cut
 from finn_flows.folding import Folding
 from finn_flows.weights import LoadedNetwork, load_weights
 
+#: Images a run: their pixels are in memory, three times over.
+MOST_IMAGES = 100_000
 #: What an image may take in a simulation, in seconds: CnvW2A2's slowest part takes less than one.
 _SIMULATION_SECONDS = 120.0
 
@@ -57,11 +62,31 @@ class DeployRequest:
     folding: str | None = None
     sweep: Path = Path("build/sweep")
 
+    def __post_init__(self) -> None:
+        """InputError for a number or word that no deployment can have."""
+        for name, least, most in (
+            ("images", 1, MOST_IMAGES),
+            ("runs", 1, MOST_IMAGES),
+            ("attempts", 1, 100),
+            ("parts", 1, 1000),
+            ("watchdog", 0.1, 86400),
+        ):
+            value = getattr(self, name)
+            if value is None and name not in ("runs", "attempts"):
+                continue
+            is_number = isinstance(value, int if name != "watchdog" else (int, float))
+            if not is_number or isinstance(value, bool) or not least <= value <= most:
+                raise InputError(f"{name} is {value!r}", expected=f"{least} to {most:,}")
+        if self.pool not in POOL_SIDES:
+            raise InputError(f"pool {self.pool!r} of the cut", choices=POOL_SIDES)
+        if self.engine is not None and self.engine not in ENGINES:
+            raise InputError(f"unknown engine {self.engine!r}", choices=ENGINES)
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedDeployment:
     """What is known before any board is touched. ``boards``: not up yet; ``cut_source``: in words,
-    where ``cuts`` come from."""
+    where ``cuts`` come from; ``claim``: on ``out``, given up where :func:`deployed` ends."""
 
     loaded: LoadedNetwork
     folding: Folding
@@ -71,6 +96,7 @@ class PreparedDeployment:
     boards: tuple[Board, ...]
     application: Application
     stages: StageFolders
+    claim: ExitStack
 
 
 def stage_limits(watchdog: float | None, boards: Sequence[Board]) -> Limits:
@@ -98,22 +124,32 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
         request.boards_file, request.board_names, len(cuts) + 1, request.engine, keys
     )
     progress.step("making the parts")
-    application, stages = write_network_application(
-        network,
-        cuts,
-        [board.engine for board in boards],
-        request.out,
-        folding=folding,
-        device=next((entry.part for entry in entries if entry.part), DEFAULT_DEVICE),
-        overlays={
-            position: entry.bitstreams
-            for position, entry in enumerate(entries)
-            if entry.bitstreams is not None
-        },
-    )
-    return PreparedDeployment(
-        loaded, folding, cuts, cut_source, keys, tuple(boards), application, stages
-    )
+    with ExitStack() as claim:
+        claim.enter_context(claimed(request.out))
+        application, stages = write_network_application(
+            network,
+            cuts,
+            [board.engine for board in boards],
+            request.out,
+            folding=folding,
+            device=next((entry.part for entry in entries if entry.part), DEFAULT_DEVICE),
+            overlays={
+                position: entry.bitstreams
+                for position, entry in enumerate(entries)
+                if entry.bitstreams is not None
+            },
+        )
+        return PreparedDeployment(
+            loaded,
+            folding,
+            cuts,
+            cut_source,
+            keys,
+            tuple(boards),
+            application,
+            stages,
+            claim.pop_all(),
+        )
 
 
 @contextmanager
@@ -125,7 +161,7 @@ def deployed(
     logs = request.out / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     progress.step("starting the boards")
-    with Nodes(prepared.boards, prepared.keys) as nodes:
+    with prepared.claim, Nodes(prepared.boards, prepared.keys) as nodes:
         try:
             with Deployment(
                 prepared.application,

@@ -146,6 +146,9 @@ class DeployResult:
             lines.append(f"{failure}; run again in a new epoch")
         lines += ["", response_text(self.times, self.setting), ""]
         lines.append(f"Timeline of the median run (warm-up: {runs.warm_up_ns / 1e6:.3f} ms)")
+        timed = len(runs.median_run.sent_ns)
+        if timed < len(runs.images):
+            lines.append(f"of the first {timed:,} images of the run: no more are timed")
         lines.append(timeline_text(runs.median_run, timeline(runs.median_run), width))
         return "\n".join(lines)
 

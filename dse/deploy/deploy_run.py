@@ -18,6 +18,9 @@ from dse.inference import load_engine
 from finn_flows.cut import CutTensor
 from finn_flows.network import Network
 
+#: Images that are encoded and compared at a time.
+_BATCH = 256
+
 
 @dataclass(frozen=True)
 class DeployImages:
@@ -90,24 +93,24 @@ def run_deployed(
     Raises DeployError if a job fails for good.
     """
     engine = DeployedNetwork(network, deployment)
-    tensor = network.encode_pixels(images.pixels)
-    expected = load_engine("onnx", network).run(tensor)
-    chunks = engine.chunks(tensor)
+    count = len(images.pixels)
+    expected, chunks = _expected_and_chunks(network, engine, images.pixels)
     timings: list[JobTimings] = []
-    wrong = np.zeros(len(tensor), dtype=bool)
+    wrong = np.zeros(count, dtype=bool)
     response: list[int] = []
     for run in range(runs + 1):
-        outcome = deployment.run(chunks, on_progress=partial(on_progress, run))
-        if isinstance(outcome, JobFailed):
-            raise DeployError(str(outcome))
-        on_progress(run, len(tensor))
+        found = deployment.run_timed(chunks, on_progress=partial(on_progress, run))
+        if isinstance(found, JobFailed):
+            raise DeployError(str(found))
+        outcome, timing = found
+        on_progress(run, count)
         result = engine.results(outcome)
-        wrong |= (result != expected).reshape(len(tensor), -1).any(axis=1)
+        wrong |= (result != expected).reshape(count, -1).any(axis=1)
         response.append(int(outcome.received_ns[-1] - outcome.sent_ns[0]))
         if run:
-            timings.append(deployment.timings(outcome))
+            timings.append(timing)
     return DeployRuns(
-        images=tuple(classify(network, _Given(result), images.names, images.pixels, images.labels)),
+        images=_classified(network, result, images),
         response_ns=np.asarray(response[1:], dtype=np.int64),
         warm_up_ns=response[0],
         timings=tuple(timings),
@@ -115,6 +118,32 @@ def run_deployed(
         different=tuple(name for name, bad in zip(images.names, wrong, strict=True) if bad),
         failures=tuple(deployment.failures),
     )
+
+
+def _expected_and_chunks(
+    network: Network, engine: DeployedNetwork, pixels: NDArray[np.uint8]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """The unsplit network's results, and what the pipeline is sent; some images at a time, as
+    they take many times their size on the way."""
+    whole = load_engine("onnx", network)
+    expected, chunks = [], []
+    for at in range(0, len(pixels), _BATCH):
+        tensor = network.encode_pixels(pixels[at : at + _BATCH])
+        expected.append(whole.run(tensor))
+        chunks.append(engine.chunks(tensor))
+    return np.concatenate(expected), np.concatenate(chunks)
+
+
+def _classified(
+    network: Network, result: NDArray[np.int32], images: DeployImages
+) -> tuple[Classified, ...]:
+    found: list[Classified] = []
+    for at in range(0, len(result), _BATCH):
+        some = slice(at, at + _BATCH)
+        labels = None if images.labels is None else images.labels[some]
+        given = _Given(result[some])
+        found += classify(network, given, images.names[some], images.pixels[some], labels)
+    return tuple(found)
 
 
 class _Given:

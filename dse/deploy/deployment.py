@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from dse.deploy.pipeline import (
 )
 from dse.deploy.timings import JobTimings
 from dse.errors import InputError
+
+Result = TypeVar("Result")
 
 _LOOPBACK = "127.0.0.1"
 #: Board, folder here, and its name there.
@@ -127,32 +129,53 @@ class Deployment:
         Raises InputError for chunks of another shape, DeployError if boards cannot be brought up
         again.
         """
-        outcome: JobOutcome | None = None
-        for attempt in range(self._attempts):
-            if not self.is_up:
-                try:
-                    self._bring_up()
-                except PipelineFailed as error:
-                    outcome = JobFailed(0, self.epoch, error.stage, error.reason)
-                    self.failures.append(outcome)
-                    continue
-            assert self._pipeline is not None
-            outcome = self._pipeline.run(
-                chunks, deadline_seconds=deadline_seconds, on_progress=on_progress
+        outcome = JobFailed(0, self.epoch, None, "it was not tried")
+        for _ in range(self._attempts):
+            found = self._attempt(
+                lambda pipeline: pipeline.run(
+                    chunks, deadline_seconds=deadline_seconds, on_progress=on_progress
+                )
             )
-            if isinstance(outcome, JobDone):
-                return outcome
-            self.failures.append(outcome)
-            if outcome.pipeline_is_up or attempt + 1 == self._attempts:
+            if isinstance(found, JobDone):
+                return found
+            outcome = found
+            if outcome.pipeline_is_up:
                 break
-        assert outcome is not None
         return outcome
 
-    def timings(self, done: JobDone) -> JobTimings:
-        """See Pipeline.timings."""
-        if self._pipeline is None:
-            raise InputError("the deployment is not up")
-        return self._pipeline.timings(done)
+    def run_timed(
+        self, chunks: NDArray[np.uint8], *, on_progress: Callable[[int], None] | None = None
+    ) -> tuple[JobDone, JobTimings] | JobFailed:
+        """As :meth:`run`, with the times of the job: one whose times are lost with a stage is run
+        again, too."""
+
+        def timed(pipeline: Pipeline) -> tuple[JobDone, JobTimings] | JobFailed:
+            done = pipeline.run(chunks, on_progress=on_progress)
+            return done if isinstance(done, JobFailed) else (done, pipeline.timings(done))
+
+        outcome = JobFailed(0, self.epoch, None, "it was not tried")
+        for _ in range(self._attempts):
+            found = self._attempt(timed)
+            if not isinstance(found, JobFailed):
+                return found
+            outcome = found
+            if outcome.pipeline_is_up:
+                break
+        return outcome
+
+    def _attempt(self, work: Callable[[Pipeline], Result | JobFailed]) -> Result | JobFailed:
+        """``work`` with a pipeline that is up; what fails is kept."""
+        found: Result | JobFailed
+        try:
+            if not self.is_up:
+                self._bring_up()
+            assert self._pipeline is not None
+            found = work(self._pipeline)
+        except PipelineFailed as error:
+            found = JobFailed(0, self.epoch, error.stage, error.reason)
+        if isinstance(found, JobFailed):
+            self.failures.append(found)
+        return found
 
     def close(self) -> None:
         """End the pipeline. May be called twice."""

@@ -107,6 +107,10 @@ def _load(
 ) -> tuple[list[str], NDArray[np.uint8], list[str] | None]:
     """Names, pixels, and labels where they are known."""
     shape = tuple(service.input_shape)
+    if images is not None and images < 1:
+        raise InputError(f"{images} images", expected="1 or more")
+    if isinstance(pictures, str) and pictures != "digits":
+        pictures = [pictures]
     if isinstance(pictures, str):
         from finn_flows.digits import load_digits_split
 

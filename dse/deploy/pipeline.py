@@ -461,8 +461,17 @@ class Pipeline:
     def timings(self, done: JobDone) -> JobTimings:
         """When each chunk of ``done``, the last job, was where (at most the first 4096 of it).
 
-        Raises DeployError if a stage does not tell.
+        Raises PipelineFailed, and the pipeline is down, if a stage does not tell.
         """
+        try:
+            return self._timings(done)
+        except DeployError as error:
+            failure = self._verdict(None, str(error))
+            self._failure = failure
+            self.close()
+            raise failure from error
+
+    def _timings(self, done: JobDone) -> JobTimings:
         stages = []
         answers = [
             stage.node.request("timings", task=state.task)

@@ -45,7 +45,9 @@ def pipeline_parts(network: Network, cuts: Sequence[Cut]) -> tuple[PipelinePart,
     numbers = [number for number, _ in network.numbered()]
     for cut in chosen:
         if cut.layer == numbers[-1]:
-            raise CutError(f"{cut} leaves no layers behind the cut", choices=numbers[:-1])
+            raise CutError(
+                f"{cut} leaves no layers behind the cut", choices=numbers[:-1] or ["--parts 1"]
+            )
     if any(before.layer >= after.layer for before, after in pairwise(chosen)):
         raise CutError(
             f"cuts after layers {', '.join(str(cut.layer) for cut in chosen)}",

@@ -281,3 +281,12 @@ def test_a_network_of_other_classes_says_so(saved: Callable[[Network], str]) -> 
     assert result.stdout.splitlines()[-1] == (
         "2 digits run; this network tells 7 classes that are not the digits: no accuracy"
     )
+
+
+def test_one_path_is_one_picture(tmp_path: Path) -> None:
+    """Not the digits, whatever the string."""
+    import dse
+
+    Image.fromarray(np.full((32, 32, 3), 200, dtype=np.uint8)).save(tmp_path / "a picture.png")
+    found = dse.run(dse.load(), str(tmp_path / "a picture.png"))
+    assert [image.name for image in found.images] == [str(tmp_path / "a picture.png")]

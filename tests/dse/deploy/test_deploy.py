@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from dse.cli import main
-from dse.deploy.deploy_command import DeployRequest, deploy_network
+from dse.deploy.board_processes import FOLDER_VARIABLE
+from dse.deploy.deploy_command import DeployRequest, deploy_network, prepare_deployment
 from dse.deploy.deploy_progress import DeployProgress
+from dse.deploy.deploy_run import _BATCH
+from dse.deploy.job_outcome import JobDone
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.timings import JobTimings
 from dse.errors import CutError, DeployError, InputError
 from dse.inference import load_engine
 from finn_flows.network_file import save_network
@@ -150,6 +157,15 @@ def test_json_is_what_the_file_says(sandbox: DeploySandbox) -> None:
     assert [image["file"] for image in content["images"]] == ["grey.png"] * 3
 
 
+def _board_of(process: psutil.Process, pipeline: Pipeline) -> str:
+    """The name of the board whose manager started ``process``."""
+    for stage in pipeline.stages:
+        folder = process.environ()[FOLDER_VARIABLE]
+        if stage.main.startswith(folder):
+            return stage.node.name
+    return ""
+
+
 def _grey_picture(path: Path) -> None:
     from PIL import Image
 
@@ -243,6 +259,76 @@ def test_without_another_attempt_it_fails(sandbox: DeploySandbox) -> None:
     assert "SIGKILL" in errors
     assert not (sandbox.folder / "build" / "deploy" / "deploy.json").exists()
     sandbox.assert_nothing_is_left()
+
+
+def test_a_stage_lost_behind_its_job_costs_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the job is done, and its times are not fetched yet."""
+    victims: list[int] = []
+    timings = Pipeline.timings
+
+    def kill_first(self: Pipeline, done: JobDone) -> JobTimings:
+        if not victims:
+            pid = next(
+                process.pid
+                for process in psutil.Process().children(recursive=True)
+                if any(part.endswith("stage.py") for part in process.cmdline())
+                and _board_of(process, self) == "emulated-1"
+            )
+            victims.append(pid)
+            os.kill(pid, signal.SIGKILL)
+        return timings(self, done)
+
+    monkeypatch.setattr(Pipeline, "timings", kill_first)
+    result = deploy_network(deployed(tmp_path, splits=(5,), attempts=2), DeployProgress())
+    assert victims
+    assert result.runs.identical
+    assert len(result.runs.timings) == 2
+    (failure,) = result.runs.failures
+    assert failure.stage == 1
+    assert "SIGKILL" in failure.reason
+
+
+def test_one_deployment_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    asked = deployed(tmp_path, splits=(5,))
+    prepared = prepare_deployment(asked, DeployProgress())
+    with pytest.raises(DeployError, match="another deployment is at work here"):
+        deploy_network(deployed(tmp_path, splits=(1,)), DeployProgress())
+    prepared.claim.close()
+    assert deploy_network(deployed(tmp_path, splits=(1,)), DeployProgress()).runs.identical
+
+
+def test_more_images_than_are_computed_at_a_time(tmp_path: Path) -> None:
+    result = deploy_network(
+        deployed(tmp_path, splits=(7,), images=_BATCH + 3, runs=1), DeployProgress()
+    )
+    assert result.runs.identical
+    logits = np.array([image.logits for image in result.runs.images])
+    assert (logits == expected_logits(_BATCH + 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"images": 0}, "images is 0"),
+        ({"images": -1}, "images is -1"),
+        ({"images": 10**9}, "100,000"),
+        ({"runs": 0}, "runs is 0"),
+        ({"attempts": 0}, "attempts is 0"),
+        ({"watchdog": float("nan")}, "watchdog is nan"),
+        ({"parts": "2"}, "parts is '2'"),
+        ({"pool": "behind"}, "choose from before, after"),
+        ({"engine": "no"}, "choose from onnx, rtl, pynq"),
+    ],
+    ids=str,
+)
+def test_requests_that_nothing_can_come_of(
+    tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        deployed(tmp_path, **options)
+    assert said in str(error.value)
 
 
 def test_errors_of_the_python_api(tmp_path: Path) -> None:

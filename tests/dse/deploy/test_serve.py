@@ -103,6 +103,9 @@ def test_pictures_by_command_and_from_python(served: Served, tmp_path: Path) -> 
     assert lines[:2] == [f"{image.name}: {image.class_name}" for image in whole.images]
     assert lines[2].startswith("2 images in ")
     assert dse.infer(names, out=served.out).images == whole.images
+    assert dse.infer(str(names[0]), out=served.out).images == whole.images[:1]
+    with pytest.raises(InputError, match="-3 images"):
+        dse.infer("digits", images=-3, out=served.out)
     by_pixels = dse.infer(pixels[:2], out=served.out)
     assert [one.logits for one in by_pixels.images] == [one.logits for one in whole.images]
     with pytest.raises(InputError, match=r"expected uint8 \(images, 32, 32, 3\)"):
