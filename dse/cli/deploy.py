@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from dse.cli.options import SplitList, folding_option, json_option, network_options
+from dse.cli.options import NumberRange, SplitList, folding_option, json_option, network_options
 
 if TYPE_CHECKING:
     from dse.deploy.deploy_command import DeployRequest
@@ -81,7 +81,7 @@ EXIT_DIFFERS = 1
 )
 @click.option(
     "--watchdog",
-    type=click.FloatRange(min=0.1, max=86400),
+    type=NumberRange(min=0.1, max=86400),
     metavar="SECONDS",
     help="A board that takes longer for an image has failed. [default: 10; 120 in simulation]",
 )

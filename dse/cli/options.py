@@ -6,6 +6,7 @@ nothing heavy: a command's ``--help`` reads this file too.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -61,6 +62,18 @@ class Clock(click.ParamType[float]):
                 "such as 100 or 142.8MHz"
             )
         return megahertz
+
+
+class NumberRange(click.FloatRange):
+    """As its base, without nan, which lies in no range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 def network_options(command: Command) -> Command:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from dse.cli.options import hardware_options, json_option, network_options, single_cut_options
+from dse.cli.options import (
+    NumberRange,
+    hardware_options,
+    json_option,
+    network_options,
+    single_cut_options,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +49,7 @@ MOST_FRAMES = 10_000
 @hardware_options
 @click.option(
     "--stalls",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     metavar="P",
     help="Probability of a random stall in a cycle, at the input and at the output. [default: 0]",
 )
