@@ -23,7 +23,7 @@ from dse.deploy.node.child import Limits
 from dse.deploy.node.frames import FrameError
 from dse.deploy.node.links import HopKey, LinkError, connect, tls_context
 from dse.deploy.node_control import ControlHub, Message, NodeControl, answer_of
-from dse.deploy.stage_reports import ReportRefused, read_linked, read_ready
+from dse.deploy.stage_reports import ReportRefused, read_linked, read_ready, read_times
 from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError, DseError, InputError
 
@@ -478,14 +478,13 @@ class Pipeline:
             for stage, state in zip(self.stages, self._states, strict=True)
         ]
         for position, (stage, answer) in enumerate(zip(self.stages, answers, strict=True)):
-            times = answer_of(stage.node, answer, 5.0).get("times")
-            if not isinstance(times, dict) or times.get("job") != done.job:
-                raise DeployError(f"stage {position} has no times of job {done.job}")
+            told = answer_of(stage.node, answer, 5.0)
+            try:
+                times = read_times(told, done.job)
+            except ReportRefused as error:
+                raise DeployError(f"stage {position}: {error}") from error
             offset = stage.node.clock_offset_ns or 0
-            arrays = [
-                np.asarray(times[name], dtype=np.int64) + offset
-                for name in ("received_ns", "started_ns", "finished_ns", "sent_ns")
-            ]
+            arrays = [one + offset for one in times]
             stages.append(StageTimings(position, *arrays))
         timed = min([len(done.sent_ns), *(len(one.sent_ns) for one in stages)])
         return JobTimings(
