@@ -58,7 +58,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         assert " failure" in errors.splitlines()[-2]
         served.sandbox.assert_nothing_is_left()
         assert not (served.out / SERVICE_FILE).exists()
-        assert sorted(path.name for path in served.out.iterdir()) == ["logs", "two_stage_bnn_app"]
+        left = sorted(path.name for path in served.out.iterdir())
+        assert left == [".lock", "logs", "two_stage_bnn_app"]
     finally:
         if served.process.poll() is None:
             served.process.kill()
