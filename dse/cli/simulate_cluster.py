@@ -152,8 +152,9 @@ def simulate_cluster(
     """
     from dse.deploy.cluster_inputs import failure_inputs, given_stages, measured_stages
     from dse.deploy.cluster_model import Cluster, predict, simulate
-    from dse.deploy.cluster_plan import plan_cluster
+    from dse.deploy.cluster_plan import cluster_shape, plan_cluster
     from dse.deploy.cluster_report import ClusterResult, Given, as_data, as_text
+    from dse.deploy.model_size import check_size
 
     if mtbf is None and (repair, detect, setup) != (None, None, None):
         raise click.UsageError("--repair, --detect and --setup are of failures: give --mtbf, too")
@@ -173,7 +174,10 @@ def simulate_cluster(
     if cores is not None:
         inputs.append(Given("cores shared by all stages", f"{cores:,}", "given"))
     results = []
-    for count in boards or (len(known.service_ns) * (replicas or 1),):
+    counts = boards or (len(known.service_ns) * (replicas or 1),)
+    shapes = [cluster_shape(len(known.service_ns), count, replicas) for count in counts]
+    check_size(shapes, spread, images, jobs)
+    for count in counts:
         plan = plan_cluster(
             known.service_ns, known.hops, count, replicas, turnaround_ns=known.turnaround_ns
         )

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.deploy.cluster_model import Failures, service_times
+from dse.counted import counted
+from dse.deploy.cluster_model import Failures
 from dse.deploy.cluster_report import Given
 from dse.deploy.deploy_file import MeasuredHop, read_deploy_file
+from dse.deploy.drawn_times import service_times
 from dse.deploy.pipeline_model import WINDOW, Hop
 from dse.errors import InputError
 
@@ -49,7 +51,8 @@ def given_stages(
     """
     if bytes_per_image is None or len(bytes_per_image) != len(service) + 1:
         raise InputError(
-            f"{len(service)} stages need the bytes an image takes over {len(service) + 1} hops",
+            f"--service is of {counted(len(service), 'stage')}, whose {len(service) + 1} hops need "
+            "the bytes an image takes",
             expected="--bytes with as many numbers: to each stage, and back to the client",
         )
     measured = [MeasuredHop(size, None, None) for size in bytes_per_image]

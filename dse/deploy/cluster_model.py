@@ -9,11 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dse.deploy.drawn_times import draw, service_times
+from dse.deploy.model_run import run_until
+from dse.deploy.model_size import MOST_IN_ALL, ClusterShape, Spread, check_size, job_size
 from dse.deploy.pipeline_model import Batch, Cable, Hop
 from dse.deploy.timeline import steady_interval
 from dse.deploy.timings import JobTimings
@@ -68,7 +71,7 @@ class Cluster:
     service_ns: tuple[NDArray[np.int64], ...]
     hops: tuple[Hop, ...]
     replicas: int = 1
-    spread: Literal["jobs", "images"] = "jobs"
+    spread: Spread = "jobs"
     cores: int | None = None
     failures: Failures | None = None
     turnaround_ns: tuple[NDArray[np.int64], ...] = ()
@@ -95,6 +98,11 @@ class Cluster:
             )
         if self.replicas < 1 or (self.cores is not None and self.cores < 1):
             raise InputError("replicas and cores are 1 or more")
+
+    @property
+    def shape(self) -> ClusterShape:
+        """Its stages and pipelines."""
+        return ClusterShape(len(self.service_ns), self.replicas)
 
     @property
     def boards(self) -> int:
@@ -169,7 +177,7 @@ def predict(
     ``service_ns``: for each stage one whole number of nanoseconds, or several to draw from with
     ``seed``; ``hops``: to each stage and back; ``turnaround_ns``: as ``service_ns``, between two
     images, empty for none; ``cores``: shared by all stages, None for one each.
-    Raises InputError for numbers that cannot be.
+    Raises InputError for numbers that cannot be, or that are too many (model_size).
     """
     import simpy
 
@@ -181,14 +189,15 @@ def predict(
     )
     if images < 1:
         raise InputError(f"a job of {images} images")
+    check_size([ClusterShape(len(cluster.service_ns), 1)], "jobs", images, 1)
     environment = simpy.Environment()
     shared = None if cores is None else simpy.Resource(environment, cores)
     random = np.random.default_rng(seed)
-    service = _draw(cluster.service_ns, images, random)
-    turnaround = _draw(cluster.turnaround_ns, images, random) if cluster.turnaround_ns else None
+    service = draw(cluster.service_ns, images, random)
+    turnaround = draw(cluster.turnaround_ns, images, random) if cluster.turnaround_ns else None
     client = (Cable(), Cable())
     batch = Batch(environment, service, cluster.hops, client, shared, turnaround)
-    environment.run(until=batch.done)
+    run_until(environment, batch.done)
     timings = batch.timings()
     return JobPrediction(
         timings=timings,
@@ -198,38 +207,23 @@ def predict(
     )
 
 
-def service_times(values: ArrayLike) -> NDArray[np.int64]:
-    """One number or several, as int64 (count,). InputError for what is no whole number."""
-    array = np.atleast_1d(np.asarray(values))
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise InputError(f"service times {values!r}"[:80], expected="whole nanoseconds")
-    return array.astype(np.int64)
-
-
 def simulate(cluster: Cluster, *, images: int, jobs: int = 1, seed: int = 0) -> ClusterRun:
     """Play ``jobs`` jobs of ``images`` images; the same for the same ``seed``.
 
-    Raises InputError if boards fail so often that jobs do not end.
+    Raises InputError if boards fail so often that jobs do not end, or there is too much to play
+    (model_size).
     """
     if images < 1 or jobs < 1:
         raise InputError(f"{jobs} jobs of {images} images", expected="1 or more")
+    check_size([cluster.shape], cluster.spread, images, jobs)
     return _Play(cluster, images, jobs, seed).run()
-
-
-def _draw(
-    choices: Sequence[NDArray[np.int64]], images: int, random: np.random.Generator
-) -> NDArray[np.int64]:
-    """Of each stage's ``choices`` one for each image, int64 (stages, images)."""
-    drawn = np.empty((len(choices), images), dtype=np.int64)
-    for row, times in zip(drawn, choices, strict=True):
-        row[:] = times[0] if len(times) == 1 else random.choice(times, images)
-    return drawn
 
 
 @dataclass(eq=False)
 class _Group:
     """Pipelines that work on one job together: one, or all of them for spread images."""
 
+    number: int
     pipelines: int
     down: int = 0
     busy: bool = False
@@ -247,6 +241,9 @@ class _Play:
     ended: int = 0
     makespan: int = 0
     waiting: list[int] = field(default_factory=list)
+    played: int = 0
+    #: A heap of the numbers of groups; of those that are not up and free any more, too.
+    free: list[int] = field(default_factory=list)
 
     def run(self) -> ClusterRun:
         import simpy
@@ -269,15 +266,18 @@ class _Play:
         self.all_ended = self.environment.event()
         together = cluster.spread == "images"
         self.groups = (
-            [_Group(cluster.replicas)] if together else [_Group(1) for _ in range(cluster.replicas)]
+            [_Group(0, cluster.replicas)]
+            if together
+            else [_Group(number, 1) for number in range(cluster.replicas)]
         )
         if cluster.failures is not None:
             for group in self.groups:
                 for _ in range(group.pipelines * len(cluster.service_ns)):
                     self.environment.process(self._board(group, cluster.failures))
         self.waiting = list(range(self.jobs))  # sorted, hence a heap
+        self.free = list(range(len(self.groups)))
         self._dispatch()
-        self.environment.run(until=self.all_ended)
+        run_until(self.environment, self.all_ended)
         span = self.makespan * cluster.replicas
         return ClusterRun(
             cluster=cluster,
@@ -293,13 +293,18 @@ class _Play:
 
     def _dispatch(self) -> None:
         """Give waiting jobs, the oldest first, to groups that are up and free."""
-        for group in self.groups:
-            if not self.waiting:
-                return
+        while self.waiting and self.free:
+            group = self.groups[heapq.heappop(self.free)]
             if not group.busy and not group.down:
                 group.busy = True
                 group.failed = self.environment.event()
                 self.environment.process(self._attempt(group, heapq.heappop(self.waiting)))
+
+    def _free(self, group: _Group) -> None:
+        group.busy, group.failed = False, None
+        if not group.down:
+            heapq.heappush(self.free, group.number)
+        self._dispatch()
 
     def _attempt(self, group: _Group, job: int) -> Steps:
         environment, failures = self.environment, self.cluster.failures
@@ -320,8 +325,7 @@ class _Play:
                 self.busy_ns += batch.busy_ns
             if done.processed:
                 self._end(job)
-                group.busy, group.failed = False, None
-                self._dispatch()
+                self._free(group)
                 return
         for batch in batches:
             batch.abandon()
@@ -334,15 +338,21 @@ class _Play:
                 expected="boards that fail less often, fewer of them, or shorter jobs",
             )
         heapq.heappush(self.waiting, job)
-        group.busy, group.failed = False, None
-        self._dispatch()
+        self._free(group)
 
     def _batches(self, group: _Group) -> list[Batch]:
         cluster, random = self.cluster, self.service_random
-        service = _draw(cluster.service_ns, self.images, random)
+        self.played += job_size(cluster.shape, cluster.spread, self.images)
+        if self.played > 2 * MOST_IN_ALL:
+            raise InputError(
+                f"{int(self.attempts.sum()) - self.jobs:,} retries, and {self.jobs - self.ended:,} "
+                f"of {self.jobs:,} jobs have not ended",
+                expected="boards that fail less often, fewer of them, or shorter jobs",
+            )
+        service = draw(cluster.service_ns, self.images, random)
         turnaround = np.zeros_like(service)
         if cluster.turnaround_ns:
-            turnaround = _draw(cluster.turnaround_ns, self.images, random)
+            turnaround = draw(cluster.turnaround_ns, self.images, random)
         return [
             Batch(
                 self.environment,
@@ -380,5 +390,6 @@ class _Play:
                 group.failed.succeed()
             yield self.environment.timeout(failures.repair_ns)
             group.down -= 1
-            if not group.down:
+            if not group.down and not group.busy:
+                heapq.heappush(self.free, group.number)
                 self._dispatch()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.counted import counted
+from dse.deploy.model_size import ClusterShape
 from dse.deploy.pipeline_model import Hop
 from dse.errors import InputError
 
@@ -32,6 +34,20 @@ class ClusterPlan:
     how: str
 
 
+def cluster_shape(known: int, boards: int, replicas: int | None) -> ClusterShape:
+    """Pipelines and stages that :func:`plan_cluster` makes of ``known`` stages; raises as it."""
+    count = boards // known if replicas is None else replicas
+    stages = known if replicas is None else boards // replicas
+    if count < 1 or stages < known:
+        least = max(count, 1)
+        raise InputError(
+            f"{counted(boards, 'board')} for {counted(least, 'pipeline')} of "
+            f"{counted(known, 'stage')}",
+            expected=f"{counted(least * known, 'board')} or more",
+        )
+    return ClusterShape(stages, count)
+
+
 def plan_cluster(
     service_ns: Sequence[NDArray[np.int64]],
     hops: Sequence[Hop],
@@ -47,19 +63,14 @@ def plan_cluster(
     few boards: a part of a network cannot be split, nor two be joined, from their times alone.
     """
     known = len(service_ns)
-    count = boards // known if replicas is None else replicas
-    stages = known if replicas is None else boards // replicas
-    if count < 1 or stages < known:
-        raise InputError(
-            f"{boards} boards for {max(count, 1)} pipelines of {known} stages",
-            expected=f"{max(count, 1) * known} boards or more",
-        )
+    shape = cluster_shape(known, boards, replicas)
+    count, stages = shape.pipelines, shape.stages
     idle = boards - count * stages
     repeated = stages > known
-    how = f"{count} x the pipeline of {known} stages"
+    how = f"{count:,} x the pipeline of {counted(known, 'stage')}"
     if repeated:
         how = (
-            f"{count} x {stages} stages: the {known} known ones repeated in turn, "
+            f"{count:,} x {counted(stages, 'stage')}: the {known} known ones repeated in turn, "
             f"{stages / known:.4g} times the work, of no network known"
         )
     return ClusterPlan(
@@ -76,5 +87,5 @@ def plan_cluster(
             hops[(stages - 1) % known + 1],
         ),
         repeated=repeated,
-        how=how + (f"; {idle} boards idle" if idle else ""),
+        how=how + (f"; {counted(idle, 'board')} idle" if idle else ""),
     )

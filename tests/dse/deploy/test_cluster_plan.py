@@ -24,7 +24,7 @@ def test_the_known_pipeline_as_often_as_there_are_boards_for() -> None:
     assert [int(times[0]) for times in plan.service_ns] == [700, 300]
     assert [int(times[0]) for times in plan.turnaround_ns] == [5, 6]
     assert sizes(plan.hops) == [3072, 64, 16]
-    assert "1 boards idle" in plan.how
+    assert "1 board idle" in plan.how
 
 
 @pytest.mark.parametrize(
