@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dse.counted import counted
 from dse.deploy.cluster_model import ClusterRun, JobPrediction
 from dse.deploy.cluster_plan import ClusterPlan
 from dse.deploy.response_times import response_times
@@ -78,13 +79,13 @@ def as_text(inputs: Sequence[Given], results: Sequence[ClusterResult]) -> str:
     first = results[0].run
     lines += [
         "",
-        f"{first.jobs:,} jobs of {first.images:,} images, all there from the beginning; every "
-        "figure below: model",
+        f"{counted(first.jobs, 'job')} of {counted(first.images, 'image')}, all there from the "
+        "beginning; every figure below: model",
         "",
         *_table(results),
         "",
     ]
-    lines += [f"{result.plan.boards:,} boards: {result.plan.how}" for result in results]
+    lines += [f"{counted(result.plan.boards, 'board')}: {result.plan.how}" for result in results]
     if any(result.plan.replicas > result.run.jobs for result in results):
         lines.append("More pipelines than jobs: some have nothing to do; give --jobs for all.")
     if any(result.plan.repeated for result in results):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.atomic_write import atomic_write
+from dse.counted import counted
 from dse.deploy.deploy_file import FORMAT, VERSION, measured_sections
 from dse.deploy.deploy_run import DeployRuns
 from dse.deploy.response_times import MeasuredSetting, ResponseTimes, response_times
@@ -136,11 +137,11 @@ class DeployResult:
         same = "identical to" if runs.identical else "DIFFERENT from"
         total = len(runs.images) * (len(runs.response_ns) + 1)
         lines.append(
-            f"{total} results of {len(runs.response_ns)} runs and a warm-up: {same} "
-            "the unsplit network in every integer"
+            f"{counted(total, 'result')} of {counted(len(runs.response_ns), 'run')} and a warm-up: "
+            f"{same} the unsplit network in every integer"
             if runs.identical
-            else f"{len(runs.different)} of {len(runs.images)} images: {same} the unsplit "
-            f"network, the first one {runs.different[0]}"
+            else f"{len(runs.different)} of {counted(len(runs.images), 'image')}: {same} the "
+            f"unsplit network, the first one {runs.different[0]}"
         )
         for failure in runs.failures:
             lines.append(f"{failure}; run again in a new epoch")
@@ -148,7 +149,7 @@ class DeployResult:
         lines.append(f"Timeline of the median run (warm-up: {runs.warm_up_ns / 1e6:.3f} ms)")
         timed = len(runs.median_run.sent_ns)
         if timed < len(runs.images):
-            lines.append(f"of the first {timed:,} images of the run: no more are timed")
+            lines.append(f"of the first {counted(timed, 'image')} of the run: no more are timed")
         lines.append(timeline_text(runs.median_run, timeline(runs.median_run), width))
         return "\n".join(lines)
 
@@ -170,7 +171,7 @@ def _classes(runs: DeployRuns) -> list[str]:
     labelled = [image for image in runs.images if image.is_right is not None]
     if labelled:
         right = sum(bool(image.is_right) for image in labelled)
-        lines.append(f"{right:,} of {len(labelled):,} images are what they are labelled")
+        lines.append(f"{right:,} of {counted(len(labelled), 'image')} classified as labelled")
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dse.counted import counted
 from dse.errors import InputError
 from reports.published import RESPONSE_TIME, PublishedResponseTime
 
@@ -109,14 +110,15 @@ def differences(
         sentences.append(f"The network is {setting.network}, the paper's is {paper.network}.")
     if setting.split != paper.split or len(setting.engines) != 2:
         parts = len(setting.engines)
-        here = f"{parts} parts" if setting.split is None else f"split {setting.split}"
+        here = counted(parts, "part") if setting.split is None else f"split {setting.split}"
         sentences.append(f"The network is in {here}, the paper's is split {paper.split}.")
     for what, ours, theirs in (
-        ("images a run", times.images, paper.images),
-        ("runs", times.runs, paper.runs),
+        ("image{} a run", times.images, paper.images),
+        ("run{}", times.runs, paper.runs),
     ):
         if ours != theirs:
-            sentences.append(f"{ours:,} {what} here, {theirs:,} in the paper.")
+            named = what.format("" if ours == 1 else "s")
+            sentences.append(f"{ours:,} {named} here, {theirs:,} in the paper.")
     return sentences
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.counted import counted
 from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError
 
@@ -129,8 +130,8 @@ def timeline(job: JobTimings) -> Timeline:
     )
     hops = tuple(_hop(job, position) for position in range(len(job.stages) + 1))
     problems += [
-        f"{hop.sender} to {hop.receiver}: {hop.negative} of {images} images received before they "
-        f"were sent, by up to {hop.clock_error:,} ns: wire unknown"
+        f"{hop.sender} to {hop.receiver}: {hop.negative} of {counted(images, 'image')} received "
+        f"before being sent, by up to {hop.clock_error:,} ns: wire unknown"
         for hop in hops
         if hop.negative
     ]
@@ -158,6 +159,12 @@ def steady_interval(results_ns: Times, stages: int) -> tuple[float | None, float
     if len(intervals) < LEAST_INTERVALS:
         return None, None
     return float(np.median(intervals)), float(intervals.mean())
+
+
+def results_came_together(median_ns: float, mean_ns: float) -> bool:
+    """Whether the median interval is that within a bunch of results, and so no pace: it is 0, or
+    below a tenth of the mean."""
+    return median_ns == 0 or median_ns < mean_ns / 10
 
 
 def sender_and_receiver(job: JobTimings, position: int) -> tuple[Times, Times]:
@@ -195,7 +202,8 @@ def _check_lengths(job: JobTimings, images: int) -> None:
     if not images or any(array.shape != (images,) for array in arrays):
         counts = sorted({len(array) for array in arrays})
         raise DeployError(
-            f"the times of a job are of {' or '.join(map(str, counts))} images",
+            f"the times of a job are of {' or '.join(map(str, counts))} image"
+            + ("" if counts == [1] else "s"),
             expected="the same images, and one at least, at the client and in every stage",
         )
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.deploy.timeline import HopTimeline, Places, StageTimeline, Timeline, busy_share
+from dse.counted import counted
+from dse.deploy.timeline import (
+    HopTimeline,
+    Places,
+    StageTimeline,
+    Timeline,
+    busy_share,
+    results_came_together,
+)
 from dse.deploy.timings import JobTimings
 
 #: How much of a column's time a stage computed, from nothing to all of it.
@@ -46,7 +54,7 @@ def _picture(job: JobTimings, times: Timeline, width: int) -> list[str]:
             line = (_digit_line if digits else _shade_line)(started, finished, columns)
         lines.append(f"{f'stage {stage.position}':<{margin}}{line}".rstrip())
     if len(shown) < len(job.stages):
-        lines.append(f"({len(job.stages) - len(shown)} more stages are not drawn)")
+        lines.append(f"(not drawn: {counted(len(job.stages) - len(shown), 'stage')} more)")
     end = f"{job.response_ns / 1e6:,.3f} ms"
     lines.append(f"{'':<{margin}}0{end:>{columns - 1}}")
     meaning = "digit: image computed" if digits else "shade: share of time computing"
@@ -92,11 +100,9 @@ def _shade_line(begin: Places, end: Places, columns: int) -> str:
 
 
 def _figures(times: Timeline) -> list[str]:
-    steady = "unknown of so few images" if times.interval is None else _span(times.interval)
-    mean = "" if times.interval_mean is None else f" (mean {_span(times.interval_mean)})"
     lines = [
-        f"{times.images:,} images in {_span(times.response)}; fill {_span(times.fill)}, "
-        f"steady state {steady}{mean} an image",
+        f"{counted(times.images, 'image')} in {_span(times.response)}; fill {_span(times.fill)}, "
+        f"steady state {_steady_state(times)}",
         "",
         *_stage_table(times.stages),
         "",
@@ -105,6 +111,14 @@ def _figures(times: Timeline) -> list[str]:
     if times.wire_total is not None:
         lines.append(f"outside the stages, all hops: {_span(times.wire_total)} an image")
     return [*lines, *(f"! {problem}" for problem in times.problems)]
+
+
+def _steady_state(times: Timeline) -> str:
+    if times.interval is None or times.interval_mean is None:
+        return "unknown: too few images"
+    if results_came_together(times.interval, times.interval_mean):
+        return f"{_span(times.interval_mean)} an image in the mean, results came together"
+    return f"{_span(times.interval)} an image (mean {_span(times.interval_mean)})"
 
 
 def _stage_table(stages: Sequence[StageTimeline]) -> list[str]:
@@ -134,7 +148,7 @@ def _aligned(rows: list[list[str]], count: int) -> list[str]:
         cells = [f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True)]
         lines.append("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
     if count > _MOST_STAGES:
-        lines.append(f"({count - _MOST_STAGES} more are not shown)")
+        lines.append(f"(not shown: {count - _MOST_STAGES} more)")
     return lines
 
 

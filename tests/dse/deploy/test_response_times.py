@@ -78,3 +78,6 @@ def test_every_difference_of_the_setting_is_named_and_no_other() -> None:
         "3, 2 emulated",
     ):
         assert words in text
+    text = as_text(response_times([10**7], 1), other)
+    assert "1 run here, 30 in the paper" in text
+    assert "1 image a run here, 20 in the paper" in text

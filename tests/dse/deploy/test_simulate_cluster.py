@@ -121,6 +121,13 @@ def test_the_table_holds_the_figures_of_json() -> None:
     assert "every figure below: model" in output
 
 
+def test_one_of_a_thing_is_singular() -> None:
+    one = ("--service", "1us", "--bytes", "1,1", "--images", "1", "--jobs", "1", "--boards", "1")
+    lines = text(*one).splitlines()
+    assert any(line.startswith("1 job of 1 image, all there") for line in lines)
+    assert "1 board: 1 x the pipeline of 1 stage" in lines
+
+
 def test_failures_are_the_seeds_and_need_a_mean_time() -> None:
     assert "--mtbf" in mistake(*GIVEN, "--repair", "1s")
     sources = {

@@ -146,7 +146,25 @@ def test_few_images_have_no_steady_state() -> None:
     assert timeline(a_job(stages=4, images=8)).interval is not None
     one = timeline(a_job(stages=2, images=1))
     assert (one.interval, one.stages[0].starved) == (None, None)
-    assert "steady state unknown of so few images" in timeline_text(a_job(2, 1), one)
+    assert "1 image in" in timeline_text(a_job(2, 1), one)
+    assert "steady state unknown: too few images\n" in timeline_text(a_job(2, 1), one)
+
+
+def test_results_that_came_together_have_no_median_pace() -> None:
+    job = a_job(stages=2, images=50)
+    steady = timeline_text(job, timeline(job))
+    assert "came together" not in steady
+    # Ten at a time, 1 ms between the bunches.
+    for within_ns in (0, 1_000):
+        at = np.arange(50)
+        last = int(job.received_ns[-1])
+        bunches = last + at // 10 * 1_000_000 + at % 10 * within_ns
+        bunched = replace(job, received_ns=bunches.astype(np.int64))
+        times = timeline(bunched)
+        assert times.interval == within_ns
+        assert times.interval_mean is not None
+        said = f"steady state {times.interval_mean / 1e3:,.1f} µs an image in the mean"
+        assert f"{said}, results came together" in timeline_text(bunched, times)
 
 
 def test_json_names_its_units_and_has_null_for_unknown() -> None:
