@@ -167,7 +167,9 @@ def _measured(
         whole = write_stage_folders(network, [], [ENGINE], scratch / "whole")
         first, second = stack.enter_context(_engines(folders))
         (unsplit,) = stack.enter_context(_engines(whole))
-        boards = [LocalBoard(f"board-{n}", ENGINE, client_key=keys.public) for n in range(2)]
+        boards = [
+            LocalBoard(f"board-{n}", ENGINE, client_key=keys.public, core=n) for n in range(2)
+        ]
         nodes = stack.enter_context(Nodes(boards, keys))
         deployment = stack.enter_context(Deployment(application, nodes))
         between = _computed(first, chunks)

@@ -87,7 +87,8 @@ def choose_deploy_boards(
 def local_boards(count: int, engine: str, keys: ClientKeys) -> list[Board]:
     """Boards emulated on this machine."""
     return [
-        LocalBoard(f"emulated-{index}", engine, client_key=keys.public) for index in range(count)
+        LocalBoard(f"emulated-{index}", engine, client_key=keys.public, core=index)
+        for index in range(count)
     ]
 
 

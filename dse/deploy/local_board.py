@@ -41,14 +41,18 @@ class LocalBoard:
         client_key: str,
         lease_seconds: float = 3.0,
         start_seconds: float = 60.0,
+        core: int | None = None,
     ) -> None:
         """``client_key``: public CURVE key (z85) of the one who may command the board.
-        ``start_seconds``: how long the manager may take to come up."""
+        ``start_seconds``: how long the manager may take to come up. ``core``: of those that this
+        process may use, the one that the board has for itself, counted round; None for all: a
+        system may then put two boards that talk to each other on one core, and leave one idle."""
         self.name = name
         self.engine = engine
         self._client_key = client_key
         self._lease_seconds = lease_seconds
         self._start_seconds = start_seconds
+        self._core = core
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: StandardError | None = None
@@ -170,7 +174,7 @@ class LocalBoard:
         # Inside the folder: the manager removes it with the rest if this process is gone by then.
         zipapp = build_node_zipapp(folder / "node.pyz")
         (folder / "logs").mkdir()
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(zipapp), "manage", "--folder", str(folder), "--bind", HOST],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -181,6 +185,11 @@ class LocalBoard:
             # Ctrl-C is the client's; it tells the boards itself.
             start_new_session=True,
         )
+        if self._core is not None:
+            cores = sorted(os.sched_getaffinity(0))
+            with suppress(ProcessLookupError):  # its end is noticed where its answer is missing
+                os.sched_setaffinity(process.pid, {cores[self._core % len(cores)]})
+        return process
 
     def _first_line(self, told: bytes, deadline: float) -> bytes:
         """Tell the manager its line, return its answer."""
