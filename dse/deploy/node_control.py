@@ -36,19 +36,24 @@ TOLD = ("ready", "linked", "running", "ended", "output", "event", "lost")
 
 class NodeControl:
     """One node manager. ``name``: the board's; ``readings``: what each task of ours did last, by
-    task id, as of the last heartbeat; ``clock_offset_ns``: to be added to the node's monotonic
-    clock to get ours, None until measured; ``is_lost``: it was silent for longer than the lease."""
+    task id, as of the last heartbeat; ``is_lost``: it was silent for longer than the lease."""
 
     def __init__(self, hub: ControlHub, name: str, address: NodeAddress) -> None:
         self.name = name
         self.address = address
         self.readings: dict[str, Message] = {}
-        self.clock_offset_ns: int | None = None
+        self.measured_offset_ns: int | None = None
         self.round_trip_ns: int | None = None
         self.shares_our_clock = False
         self.is_lost = False
         self.heard_at = time.monotonic()
         self._hub = hub
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """To be added to the node's monotonic clock to get ours, None until it is known. Nothing
+        is measured where the clock is one and the same: an error of that would show."""
+        return 0 if self.shares_our_clock else self.measured_offset_ns
 
     def request(self, kind: str, **fields: Any) -> Future[Message]:
         """Send a request; the future is its answer, or the DeployError for which it has none."""
@@ -306,10 +311,8 @@ class ControlHub:
             return
         # The quickest round trip tells the time best.
         node.round_trip_ns = now - sent
-        if node.shares_our_clock:
-            node.clock_offset_ns = 0
-        elif isinstance(there, int):
-            node.clock_offset_ns = (sent + now) // 2 - there
+        if isinstance(there, int):
+            node.measured_offset_ns = (sent + now) // 2 - there
 
     def _fail_requests(self, node: NodeControl, reason: str) -> None:
         for number, (asked, future) in list(self._waiting.items()):
