@@ -285,10 +285,10 @@ def open_boards(
     Raises InputError where there are too few, DeployError for a damaged file.
     """
     from dse.deploy.deploy_plan import choose_deploy_boards
-    from dse.deploy.key_files import ClientKeys
+    from dse.deploy.key_files import client_keys
     from dse.deploy.nodes import Nodes
 
-    keys = ClientKeys.new()
+    keys = client_keys()
     file = None if boards is None else Path(boards)
     chosen, _ = choose_deploy_boards(file, board_names, count, engine, keys)
     return Nodes(chosen, keys)

@@ -52,11 +52,6 @@ def find_hlslib(named: Path | None = None) -> HeaderFolder:
     return _folder(updated, recursive=False)
 
 
-def is_for_vivado_hls(hlslib: Path) -> bool:
-    """Whether a checkout is the version for Vivado HLS: the later one has no fclayer.h."""
-    return (hlslib / "fclayer.h").is_file()
-
-
 def find_ap_types(named: Path | None = None) -> HeaderFolder:
     """The folder with ap_int.h and hls_stream.h.
 

@@ -56,6 +56,13 @@ EXIT_DIFFERS = 1
 )
 @click.option("--board", "names", multiple=True, metavar="NAME", help="These boards, in order.")
 @click.option(
+    "--keys",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of your key (dse boards keygen). [default: your own if there is one, else a new "
+    "key for each deployment]",
+)
+@click.option(
     "--images",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
@@ -124,6 +131,7 @@ def deploy(
     engine: str | None,
     boards_file: Path | None,
     names: tuple[str, ...],
+    keys: Path | None,
     images: int | None,
     runs: int,
     inputs: tuple[str, ...],
@@ -157,6 +165,7 @@ def deploy(
         engine=engine,
         boards_file=boards_file,
         board_names=names,
+        keys=keys,
         images=images,
         runs=runs,
         inputs=inputs,

@@ -15,7 +15,6 @@ from dse.deploy.node.engines import ENGINES
 from dse.deploy.stage_names import is_plain_name
 from dse.errors import DeployError, InputError
 
-DEFAULT_BOARDS_FILE = Path("boards.toml")
 LARGEST_FILE = 1 << 20
 
 _HEADER = re.compile(r"\s*\[\[\s*(?:boards|\"boards\"|'boards')\s*\]\]\s*(?:#.*)?")

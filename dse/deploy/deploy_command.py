@@ -18,7 +18,7 @@ from dse.deploy.deploy_report import DeployResult
 from dse.deploy.deploy_run import run_deployed
 from dse.deploy.deployment import Deployment
 from dse.deploy.folder_claim import claimed
-from dse.deploy.key_files import ClientKeys
+from dse.deploy.key_files import ClientKeys, client_keys
 from dse.deploy.network_application import write_network_application
 from dse.deploy.node.child import Limits
 from dse.deploy.node.engines import ENGINES
@@ -41,7 +41,7 @@ _SIMULATION_SECONDS = 120.0
 @dataclass(frozen=True)
 class DeployRequest:
     """The options of ``dse deploy``, as given; None where it was not. ``network``: in place of
-    ``weights`` and ``model``."""
+    ``weights`` and ``model``; ``keys``: the folder of the client's key."""
 
     out: Path
     network: LoadedNetwork | None = None
@@ -53,6 +53,7 @@ class DeployRequest:
     engine: str | None = None
     boards_file: Path | None = None
     board_names: tuple[str, ...] = ()
+    keys: Path | None = None
     images: int | None = None
     runs: int = 30
     inputs: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
     cuts, cut_source = choose_cuts(
         network, request.splits, request.parts, request.pool, folding, request.sweep
     )
-    keys = ClientKeys.new()
+    keys = client_keys(request.keys)
     boards, entries = choose_deploy_boards(
         request.boards_file, request.board_names, len(cuts) + 1, request.engine, keys
     )

@@ -21,9 +21,6 @@ from finn_flows.cut import Cut, normal_cut
 from finn_flows.folding import Folding
 from finn_flows.network import Network
 
-#: Parts where neither cuts nor a number say how many.
-DEFAULT_PARTS = 2
-
 
 def choose_cuts(
     network: Network,

@@ -1,6 +1,7 @@
 """The client's CURVE key in a file, for those who want one identity over many deployments.
 
 Without it every deployment makes keys of its own and forgets them, which needs no file at all.
+:func:`client_keys` says which it is.
 ``client.key`` holds the secret key, 40 characters of z85 and a line end; the public one follows
 from it.
 """
@@ -77,6 +78,15 @@ def write_client_keys(folder: Path, *, replace: bool = False) -> ClientKeys:
     except OSError as error:
         raise OutputError(f"cannot write: {error.strerror}", where=target) from error
     return keys
+
+
+def client_keys(folder: Path | None = None) -> ClientKeys:
+    """The pair for a deployment: that in ``folder``; None: that in :func:`default_key_folder` if
+    there is one, else a new pair. Raises DeployError for a file that is not right."""
+    if folder is not None:
+        return read_client_keys(folder)
+    default = default_key_folder()
+    return read_client_keys(default) if (default / SECRET_FILE).exists() else ClientKeys.new()
 
 
 def read_client_keys(folder: Path) -> ClientKeys:

@@ -48,10 +48,8 @@ class Child:
     ``exit`` or ``lease``; ``lost``: how much of what it said did not reach the
     client, by kind."""
 
-    def __init__(
-        self, owner: bytes, spawn: Dict[str, Any], log: Path, code: str, folder: Path
-    ) -> None:
-        """Start it. ``code``: folder or zipapp with the board side; ``folder``: the board's."""
+    def __init__(self, owner: bytes, spawn: Dict[str, Any], log: Path, code: str) -> None:
+        """Start it. ``code``: folder or zipapp with the board side."""
         self.owner = owner
         self.spawn = spawn
         self.task: str = spawn["task"]

@@ -40,8 +40,6 @@ CREDIT = 5
 KIND_NAMES = {BEGIN: "BEGIN", DATA: "DATA", END: "END", FAIL: "FAIL", CREDIT: "CREDIT"}
 #: Longest reason that a FAIL frame carries, in bytes.
 REASON_BYTES = 512
-#: Most chunks of a job: ``sequence`` has 32 bits.
-MOST_CHUNKS = 2**32 - 1
 
 _BEFORE_CRC = struct.Struct("<4sBBHQIII")
 _CRC = struct.Struct("<I")

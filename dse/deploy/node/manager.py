@@ -162,7 +162,7 @@ class NodeManager:
             raise Refused("limits are seconds", choices=_DEFAULTS)
         log = self._folder / "logs" / f"{_file_name(request['name'])}-{_file_name(task)}.log"
         spawn = {**request, "limits": limits}
-        child = Child(client, spawn, log, self._code, self._folder)
+        child = Child(client, spawn, log, self._code)
         self._children[task] = child
         self._poller.register(child.channel.fileno(), zmq.POLLIN)
         return {"pid": child.pid}

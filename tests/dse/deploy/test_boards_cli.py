@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 import zmq
 
-from dse.deploy.key_files import SECRET_FILE, read_client_keys, write_client_keys
+from dse.deploy.deploy_command import DeployRequest, prepare_deployment
+from dse.deploy.deploy_progress import DeployProgress
+from dse.deploy.key_files import (
+    SECRET_FILE,
+    client_keys,
+    read_client_keys,
+    write_client_keys,
+)
 from dse.errors import DeployError, OutputError
 from tests.dse.deploy.ssh_hosts import PORT, SshHost, ssh_hosts
 from tests.dse.test_cli import error_line, invoke, loaded_modules
@@ -65,7 +72,7 @@ def test_boards_are_added_and_listed(here: Path) -> None:
     added = invoke(
         *("boards", "add", "left", "--address", "10.0.0.2", "--engine", "pynq"),
         *("--part", "xc7z020clg400-1", "--user", "root", "--port", "2222", "--key", "keys/id"),
-        *("--known-hosts", "keys/hosts", "--link", '1Gbit/s "switched"', "--python", "/opt/py"),
+        *("--known-hosts", "keys/hosts", "--link", '1Gbit/s "switched"', "--python", "bin/py"),
     )
     assert (added.returncode, added.stdout) == (
         0,
@@ -141,6 +148,29 @@ def test_keygen_makes_a_pair_that_only_its_owner_reads(here: Path) -> None:
     assert invoke("boards", "keygen", "--out", "keys", "--force").returncode == 0
     assert read_client_keys(here / "keys") != keys
     assert list((here / "keys").iterdir()) == [file]
+
+
+def test_a_deployment_uses_the_key_that_was_made(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That in the folder that is named, else one's own, else a new one each time."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "home"))
+    assert client_keys() != client_keys()
+    assert invoke("boards", "keygen").returncode == 0
+    own = read_client_keys(here / "home" / "split-dse")
+    assert client_keys() == own
+    assert invoke("boards", "keygen", "--out", "keys").returncode == 0
+    named = read_client_keys(here / "keys")
+    assert named != own
+    for given, expected in ((None, own), (here / "keys", named)):
+        request = DeployRequest(out=here / "out", splits=(5,), keys=given)
+        prepared = prepare_deployment(request, DeployProgress())
+        prepared.claim.close()
+        assert prepared.keys == expected
+    done = invoke("deploy", "--split", "5", "--runs", "1", "--images", "2", "--keys", "keys")
+    assert done.returncode == 0, done.stderr
+    said = error_line(invoke("deploy", "--split", "5", "--keys", "none"))
+    assert said.startswith(f"none/{SECRET_FILE}: cannot be read")
 
 
 def test_of_many_at_once_one_makes_the_key(here: Path) -> None:

@@ -59,6 +59,14 @@ def written(frame: Content) -> bytes:
     return frame_header(*frame[:5], [payload]) + payload
 
 
+@given(content=contents())
+def test_the_checksum_is_crc_32(content: Content) -> None:
+    """Of Python's own library, whichever computes it: boards have another than the client."""
+    frame = written(content)
+    found = struct.unpack_from("<I", frame, HEADER_BYTES - 4)[0]
+    assert found == zlib.crc32(content[5], zlib.crc32(frame[: HEADER_BYTES - 4]))
+
+
 def read(stream: bytes, cuts: Sequence[int]) -> list[Content]:
     """What comes out when the stream comes in these pieces. FrameError comes with what was read
     before it."""

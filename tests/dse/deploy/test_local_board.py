@@ -103,6 +103,17 @@ def test_it_comes_up_and_goes_down(board: LocalBoard, tmp_path: Path) -> None:
     assert folder_of(board) != folder
 
 
+@pytest.mark.parametrize("core", [None, 0, 1, 100])
+def test_a_board_may_have_one_core(core: int | None) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    with LocalBoard("one", "onnx", client_key=KEY, core=core) as board:
+        board.start()
+        assert board.manager_pid is not None
+        expected = set(cores) if core is None else {cores[core % len(cores)]}
+        assert os.sched_getaffinity(board.manager_pid) == expected
+    assert sorted(os.sched_getaffinity(0)) == cores, "the client keeps all of its own"
+
+
 def test_its_secret_is_on_no_command_line(
     board: LocalBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
