@@ -14,7 +14,8 @@ from dse.deploy.job_outcome import JobDone
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.local_board import LocalBoard
 from dse.deploy.node_control import ControlHub
-from dse.deploy.pipeline import Pipeline, StagePlan
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import StagePlan
 
 _APPLICATION = Path(__file__).parent / "relay_application"
 

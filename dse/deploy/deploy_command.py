@@ -23,7 +23,7 @@ from dse.deploy.network_application import write_network_application
 from dse.deploy.node.child import Limits
 from dse.deploy.node.engines import ENGINES
 from dse.deploy.nodes import Nodes
-from dse.deploy.pipeline import PipelineOptions
+from dse.deploy.pipeline_plan import PipelineOptions
 from dse.deploy.service_file import check_not_served
 from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
 from dse.errors import InputError

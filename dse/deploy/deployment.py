@@ -17,13 +17,8 @@ from dse.deploy.board import Board
 from dse.deploy.job_outcome import JobDone, JobFailed, JobOutcome
 from dse.deploy.link_certificate import make_link_certificate
 from dse.deploy.nodes import Nodes
-from dse.deploy.pipeline import (
-    Pipeline,
-    PipelineFailed,
-    PipelineOptions,
-    StagePlan,
-    StateListener,
-)
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import PipelineFailed, PipelineOptions, StagePlan, StateListener
 from dse.deploy.timings import JobTimings
 from dse.errors import InputError
 

@@ -26,7 +26,7 @@ from dse.deploy.deployment import Deployment
 from dse.deploy.job_outcome import JobFailed, JobOutcome
 from dse.deploy.node_control import Message, NodeControl
 from dse.deploy.nodes import Nodes
-from dse.deploy.pipeline import PipelineOptions
+from dse.deploy.pipeline_plan import PipelineOptions
 from dse.deploy.placement import FreeBoard, place
 from dse.deploy.running_app import JobRun, RunningApp
 from dse.errors import DeployError, DseError, InputError

@@ -2,97 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dse.deploy.client_wire import ChunkFailed, ClientWire
 from dse.deploy.job_outcome import JobDone, JobFailed, JobOutcome
-from dse.deploy.node.child import Limits
 from dse.deploy.node.frames import FrameError
 from dse.deploy.node.links import HopKey, LinkError, connect, tls_context
-from dse.deploy.node_control import ControlHub, Message, NodeControl, answer_of
-from dse.deploy.stage_reports import ReportRefused, read_linked, read_ready, read_times
+from dse.deploy.node_control import ControlHub, answer_of
+from dse.deploy.pipeline_plan import PipelineFailed, PipelineOptions, StagePlan, StateListener
+from dse.deploy.stage_reports import ReportRefused, read_times
+from dse.deploy.stage_states import StageState, StageStates
 from dse.deploy.timings import JobTimings, StageTimings
 from dse.errors import DeployError, DseError, InputError
 
-#: Causes that are the consequence of another one, in all likelihood; the last one in any case.
-_CONSEQUENCES = ("link", "neighbour")
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """One stage. ``node``: the manager of its board; ``main``: the program, an absolute path on
-    the board; ``config``: what its ``_parse_config`` gets, beside ``pipeline``; ``name``: of the
-    task in app.yaml; ``bind``: the address it listens on, on its board."""
-
-    node: NodeControl
-    main: str
-    config: dict[str, Any]
-    input_bytes: int
-    output_bytes: int
-    name: str = "stage"
-    bind: str = "127.0.0.1"
-    cpu: int = 1000
-    fpga: int = 1
-
-
-@dataclass(frozen=True)
-class PipelineOptions:
-    """``window``: chunks on the way over a hop at most; ``limits``: of the stages' compute
-    threads; ``link_seconds``: to set up one hop; ``stall_seconds``: without any result, while no
-    stage is seen computing, after which a job fails; ``verdict_seconds``: how long the reason of a
-    broken hop is waited for; ``tls``: PEM file for the client's ends, ``tls_on_boards``: its path
-    on each board."""
-
-    window: int = 64
-    limits: Limits = field(default_factory=Limits)
-    link_seconds: float = 10.0
-    stall_seconds: float = 15.0
-    verdict_seconds: float = 5.0
-    tls: Path | None = None
-    tls_on_boards: tuple[str, ...] = ()
-
-
-class PipelineFailed(DeployError):
-    """The pipeline cannot be set up, or is down. ``stage``: where it began, None if unknown."""
-
-    def __init__(self, stage: int | None, reason: str) -> None:
-        super().__init__(f"stage {stage}: {reason}" if stage is not None else reason)
-        self.stage = stage
-        self.reason = reason
-
-
-@dataclass
-class _StageState:
-    """What is known of one stage. ``ended``: why it is over ("" in peace); ``cause``: of what kind
-    (dse/deploy/node/child.py); ``is_gone``: its board said so, or is lost: there is nothing of it
-    to end."""
-
-    task: str
-    is_spawned: bool = False
-    port: int | None = None
-    manifest: str | None = None
-    links: set[int] = field(default_factory=set)
-    is_running: bool = False
-    ended: str | None = None
-    cause: str = ""
-    is_gone: bool = False
-
-
-#: Told of each change: position of the stage and its new state in a word.
-StateListener = Callable[[int, str], None]
+#: How long stages are waited for at the end: their managers kill them after 2 s.
+_END_SECONDS = 6.0
 
 
 class Pipeline:
@@ -133,20 +64,13 @@ class Pipeline:
         self._options = options or PipelineOptions()
         self._on_state = on_state or (lambda position, state: None)
         self._id = secrets.token_bytes(16)
-        self._changed = threading.Condition()
-        self._states = [
-            _StageState(f"{self._id.hex()[:8]}-{epoch}-{position}")
-            for position in range(len(stages))
-        ]
+        tasks = [f"{self._id.hex()[:8]}-{epoch}-{position}" for position in range(len(stages))]
+        self._states = StageStates(self.stages, tasks, self._on_state)
         self._wire: ClientWire | None = None
         self._job = 0
         self._failure: PipelineFailed | None = None
         self._forget: Callable[[], None] = lambda: None
-        self._wake_out, self._wake_in = os.pipe()
-        os.set_blocking(self._wake_out, False)
-        os.set_blocking(self._wake_in, False)
         self._is_closed = False
-        self._is_deaf = False
         self._progress_at = 0.0
 
     def __enter__(self) -> Pipeline:
@@ -163,7 +87,7 @@ class Pipeline:
             self._wire is not None
             and self._failure is None
             and not self._is_closed
-            and all(state.ended is None for state in self._states)
+            and not self._states.has_ended
         )
 
     @property
@@ -176,7 +100,7 @@ class Pipeline:
     def start(self) -> None:
         """Bring every stage up: all load, all say which manifest they hold, then hop after hop is
         linked, then all run. PipelineFailed, with every stage ended, if any of it fails."""
-        self._forget = self._hub.listen(self._told)
+        self._forget = self._hub.listen(self._states.told)
         try:
             self._spawn()
             self._wait_ready()
@@ -288,7 +212,7 @@ class Pipeline:
                 (self.stages[0].input_bytes, self.stages[-1].output_bytes),
                 self._options.window,
                 self.epoch,
-                self._wake_out,
+                self._states.wake,
             )
         except BaseException:
             for end in (first, last):
@@ -332,66 +256,18 @@ class Pipeline:
             stage.node.request("run", task=state.task)
         self._await(lambda state: state.is_running, 10.0, "run")
 
-    def _await(self, is_done: Callable[[_StageState], bool], seconds: float, what: str) -> None:
+    def _await(self, is_done: Callable[[StageState], bool], seconds: float, what: str) -> None:
         """Until it ``is_done`` with every stage, unless one ends first."""
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while True:
-                left = [at for at, state in enumerate(self._states) if not is_done(state)]
-                if not left:
-                    return
-                failed = any(state.ended is not None for state in self._states)
-                if failed or not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    break
-        if failed:
+        left = self._states.wait_for(is_done, seconds)
+        if not left:
+            return
+        if self._states.has_ended:
             raise self._verdict(None, f"a stage ended before it could {what}")
-        raise PipelineFailed(left[0], f"did not {what} in {seconds:g} s: {self._summary()}")
+        summary = self._states.summary()
+        raise PipelineFailed(left[0], f"did not {what} in {seconds:g} s: {summary}")
 
-    # -- what nodes tell ------------------------------------------------------------------------
-
-    def _told(self, node: NodeControl, message: Message) -> None:
-        """In the control thread."""
-        kind = message["type"]
-        with self._changed:
-            if kind == "lost":
-                for position, stage in enumerate(self.stages):
-                    if stage.node is node:
-                        self._states[position].is_gone = True
-                        self._end(position, f"board {node.name} is silent", "lost")
-            else:
-                task = message.get("task")
-                for position, state in enumerate(self._states):
-                    if state.task == task and self.stages[position].node is node:
-                        try:
-                            self._stage_told(position, state, kind, message)
-                        except ReportRefused as error:
-                            self._end(position, str(error), "protocol")
-            self._changed.notify_all()
-
-    def _stage_told(self, position: int, state: _StageState, kind: str, message: Message) -> None:
-        if kind == "ready":
-            state.port, state.manifest = read_ready(message)
-        elif kind == "linked":
-            state.links.add(read_linked(message, position))
-        elif kind == "running":
-            state.is_running = True
-        elif kind == "ended":
-            reason = message.get("reason")
-            state.is_gone = True
-            self._end(position, str(reason or ""), str(message.get("cause", "")))
-            return
-        else:
-            return
-        self._on_state(position, kind)
-
-    def _end(self, position: int, reason: str, cause: str) -> None:
-        state = self._states[position]
-        if state.ended is None:
-            state.ended, state.cause = reason, cause
-            self._on_state(position, "ended")
-        if not self._is_deaf:  # else the number may be another file's by now
-            with suppress(BlockingIOError):
-                os.write(self._wake_in, b"x")
+    def _verdict(self, stage: int | None, symptom: str) -> PipelineFailed:
+        return self._states.verdict(stage, symptom, self._options.verdict_seconds)
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -422,20 +298,20 @@ class Pipeline:
 
         def attend(received: int) -> None:
             nonlocal received_before
-            self._drain_wake()
+            self._states.drain()
             now = time.monotonic()
-            if any(state.ended is not None for state in self._states):
+            if self._states.has_ended:
                 raise LinkError("a stage ended")
-            if received != received_before or self._is_computing():
+            if received != received_before or self._states.is_computing:
                 received_before, self._progress_at = received, now
             if on_progress is not None:
                 on_progress(received)
             if deadline_seconds is not None and now - began > deadline_seconds:
                 raise PipelineFailed(None, f"not done within its {deadline_seconds:g} s")
             if now - self._progress_at > self._options.stall_seconds:
+                summary = self._states.summary()
                 raise PipelineFailed(
-                    None,
-                    f"nothing moved for {self._options.stall_seconds:g} s: {self._summary()}",
+                    None, f"nothing moved for {self._options.stall_seconds:g} s: {summary}"
                 )
 
         try:
@@ -502,68 +378,6 @@ class Pipeline:
             ),
         )
 
-    def _drain_wake(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._wake_out, 4096)
-
-    def _is_computing(self) -> bool:
-        """Whether a stage is at a chunk, as of the last heartbeat: its manager watches it."""
-        return any(
-            reading.get("state") == "computing"
-            for reading in self._readings()
-            if reading is not None
-        )
-
-    def _readings(self) -> list[Message | None]:
-        readings = [
-            stage.node.readings.get(state.task)
-            for stage, state in zip(self.stages, self._states, strict=True)
-        ]
-        return [reading if isinstance(reading, dict) else None for reading in readings]
-
-    def _summary(self) -> str:
-        """Each stage in a word or two."""
-        said = []
-        for position, (state, reading) in enumerate(
-            zip(self._states, self._readings(), strict=True)
-        ):
-            if state.ended is not None:
-                word = f"ended ({state.ended})" if state.ended else "ended"
-            elif reading is None:
-                word = "unknown"
-            else:
-                word = str(reading.get("state"))
-            said.append(f"stage {position} {word}")
-        return ", ".join(said)
-
-    def _verdict(self, stage: int | None, symptom: str) -> PipelineFailed:
-        """What is behind ``symptom``: the stage that failed first, not those that it took along."""
-        deadline = time.monotonic() + self._options.verdict_seconds
-        with self._changed:
-            while True:
-                ended = [
-                    (position, state)
-                    for position, state in enumerate(self._states)
-                    if state.ended is not None
-                ]
-                causes = [
-                    one for one in ended if one[1].ended and one[1].cause not in _CONSEQUENCES
-                ]
-                if causes:
-                    position, state = causes[0]
-                    return PipelineFailed(position, state.ended or "")
-                if len(ended) == len(self._states):
-                    break
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    break
-        for position, state in ended:
-            if not state.ended:
-                return PipelineFailed(position, "its process ended of its own accord")
-        if ended:
-            position, state = min(ended, key=lambda one: _CONSEQUENCES.index(one[1].cause))
-            return PipelineFailed(position, state.ended or "")
-        return PipelineFailed(stage, symptom)
-
     # -- the end --------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -575,15 +389,8 @@ class Pipeline:
             # Between two jobs the stages take the end of the stream as theirs.
             self._wire.close()
         for stage, state in zip(self.stages, self._states, strict=True):
-            if state.is_spawned and not state.is_gone:
+            if state.must_end:
                 stage.node.request("stop", task=state.task)
-        deadline = time.monotonic() + 6.0
-        with self._changed:
-            while any(state.is_spawned and not state.is_gone for state in self._states):
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    break
+        self._states.wait_until_gone(_END_SECONDS)
         self._forget()
-        with self._changed:
-            self._is_deaf = True
-            os.close(self._wake_in)
-            os.close(self._wake_out)
+        self._states.close()

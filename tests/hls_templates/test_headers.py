@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dse.errors import InputError
-from hls_templates.headers import find_ap_types, find_hlslib, is_for_vivado_hls
+from hls_templates.headers import find_ap_types, find_hlslib
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +44,6 @@ def test_the_option_then_the_variable_then_what_finn_fetched(
     assert find_hlslib(named).path == named
     with pytest.raises(InputError, match=r"no bnn-library\.h"):
         find_hlslib(tmp_path)
-
-
-def test_which_tool_a_library_is_for(tmp_path: Path) -> None:
-    folder = library(tmp_path / "lib")
-    assert not is_for_vivado_hls(folder)
-    (folder / "fclayer.h").write_text("")
-    assert is_for_vivado_hls(folder)
 
 
 def test_another_header_is_another_library(tmp_path: Path) -> None:

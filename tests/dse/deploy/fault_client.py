@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dse.deploy.job_outcome import JobFailed
-from dse.deploy.pipeline import PipelineFailed
+from dse.deploy.pipeline_plan import PipelineFailed
 from tests.dse.deploy.fault_rig import OPTIONS, FaultRig, StageSettings, chunks
 
 SIZES = (100_000, 80_000, 24)

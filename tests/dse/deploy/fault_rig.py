@@ -24,7 +24,8 @@ from dse.deploy.key_files import ClientKeys
 from dse.deploy.local_board import LocalBoard
 from dse.deploy.node.child import Limits
 from dse.deploy.node_control import ControlHub, NodeControl
-from dse.deploy.pipeline import Pipeline, PipelineOptions, StagePlan, StateListener
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import PipelineOptions, StagePlan, StateListener
 from tests.dse.deploy import faulty_stage
 from tests.dse.deploy.faulty_stage import HEAD, RECORD, fault, result_of
 

@@ -18,7 +18,8 @@ import pytest
 from dse.deploy.job_outcome import JobFailed
 from dse.deploy.key_files import ClientKeys
 from dse.deploy.node_control import ControlHub, NodeControl
-from dse.deploy.pipeline import Pipeline, StagePlan
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import StagePlan
 from dse.deploy.ssh_board import SshBoard
 from tests.dse.deploy import faulty_stage
 from tests.dse.deploy.fault_rig import LEASE_SECONDS, OPTIONS, check_done, chunks

@@ -19,7 +19,8 @@ import pytest
 
 from dse.deploy.board_processes import board_processes
 from dse.deploy.job_outcome import JobFailed
-from dse.deploy.pipeline import Pipeline, PipelineFailed
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import PipelineFailed
 from tests.dse.deploy.fault_rig import (
     DEADLINE_SECONDS,
     LEASE_SECONDS,

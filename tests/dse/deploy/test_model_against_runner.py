@@ -17,8 +17,8 @@ import pytest
 from dse.deploy.cluster_inputs import measured_stages
 from dse.deploy.deploy_file import FORMAT, VERSION, measured_sections
 from dse.deploy.job_outcome import JobDone
-from dse.deploy.pipeline import PipelineOptions
 from dse.deploy.pipeline_model import Batch, Cable, Hop
+from dse.deploy.pipeline_plan import PipelineOptions
 from dse.deploy.timings import JobTimings
 from tests.dse.deploy.fault_rig import FaultRig, StageSettings
 

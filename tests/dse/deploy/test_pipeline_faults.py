@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from dse.deploy.job_outcome import JobFailed
-from dse.deploy.pipeline import Pipeline, PipelineFailed
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import PipelineFailed
 from tests.dse.deploy.fault_rig import (
     DEADLINE_SECONDS,
     LIMITS,

@@ -18,7 +18,8 @@ from dse.deploy.job_outcome import JobFailed
 from dse.deploy.link_certificate import make_link_certificate
 from dse.deploy.network_application import write_network_application
 from dse.deploy.node_control import NodeControl
-from dse.deploy.pipeline import Pipeline, PipelineFailed, StagePlan
+from dse.deploy.pipeline import Pipeline
+from dse.deploy.pipeline_plan import PipelineFailed, StagePlan
 from dse.errors import InputError
 from finn_flows.cut import Cut
 from tests.dse.deploy.fault_rig import (
@@ -154,12 +155,12 @@ def test_a_stage_that_holds_another_manifest_is_named(rig: FaultRig) -> None:
 
 def tell(pipeline: Pipeline, kind: str, changes: Callable[[int], dict[str, object]]) -> None:
     """Have its boards tell something else of that kind."""
-    told = pipeline._stage_told
+    told = pipeline._states.stage_told
 
     def otherwise(position: int, state: Any, said: str, message: dict[str, object]) -> None:
         told(position, state, said, {**message, **changes(position)} if said == kind else message)
 
-    pipeline._stage_told = otherwise  # type: ignore[assignment,method-assign]
+    pipeline._states.stage_told = otherwise  # type: ignore[assignment,method-assign]
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")

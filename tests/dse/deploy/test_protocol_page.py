@@ -10,7 +10,7 @@ from dse.deploy.node import frames
 from dse.deploy.node.child import Limits
 from dse.deploy.node.manager import _PASSED_ON, GRACE_SECONDS, NodeManager
 from dse.deploy.node.messages import MOST_BYTES, PROTOCOL_VERSION, REQUESTS
-from dse.deploy.pipeline import PipelineOptions
+from dse.deploy.pipeline_plan import PipelineOptions
 from tests.dse.sandbox import PROJECT
 
 PAGE = (PROJECT / "docs" / "protocol.md").read_text()
