@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from finn_flows.cut import Cut, split_network
 from finn_flows.folding import Folding
 from finn_flows.network import Network
-from reports.sweep_record import LayerRecord, PartName
+from reports.sweep_record import Implementation, LayerRecord, PartName
 from reports.utilization import Source, Utilization
 
 
@@ -69,7 +69,11 @@ class BuildResult:
     one image alone through the part, from its first word taken to its last word given, None if
     unknown. ``cycles_measured``: whether both were counted in a cycle-accurate simulation of this
     very part; False: they are what a model says. ``artefacts``: files it left in the output
-    directory, by role. ``utilization`` is None only for a part without layers.
+    directory, by role. ``utilization`` is None only for a part without layers. ``source``: the
+    provenance of this very result where it is not the backend's (a design that cannot be placed has
+    counts of synthesis only). ``synthesised``: counts after synthesis of a design that was placed,
+    whose own record stands beside that of this result. ``implementation``: what the vendor's tools
+    say beside counts.
     """
 
     utilization: Utilization | None
@@ -79,6 +83,9 @@ class BuildResult:
     artefacts: dict[str, Path] = field(default_factory=dict)
     cycles_measured: bool = False
     latency_cycles: int | None = None
+    source: Source | None = None
+    synthesised: Utilization | None = None
+    implementation: Implementation | None = None
 
 
 class Backend(Protocol):

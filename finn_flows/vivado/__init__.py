@@ -1,0 +1,1 @@
+"""A part of a network to a bitstream, through FINN and Vivado."""
