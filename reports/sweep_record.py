@@ -40,8 +40,8 @@ class Implementation:
     """What the vendor's tools say of a build beside counts; unknown is None.
 
     ``wns_ns``, ``whs_ns``: worst setup and hold slack after routing in ns, negative where timing
-    is not met. ``power_w``: the tool's estimate. ``run_seconds``: wall time of the vendor's tools, all
-    steps of this build together (those that an earlier, interrupted run finished included).
+    is not met. ``power_w``: the tool's estimate. ``run_seconds``: wall time of the vendor's tools,
+    all steps of this build together (those that an earlier, interrupted run finished included).
     ``misses``: one line for each goal that the build misses (a resource the device has too little
     of, timing); empty for a build that meets all.
     """
@@ -67,8 +67,9 @@ class SweepRecord:
     layers these are, by their shapes and types and not by name, None for any other;
     ``published_folding``: whether the folding is the one published for it. An empty part (behind
     the last layer) has no layers, ``empty`` True and no utilization: nothing is built for it.
-    ``implementation``: of a build by the vendor's tools, None for any other. ``synthesised``: counts
-    after synthesis of what ``utilization`` counts placed; reports show them under their own source.
+    ``implementation``: of a build by the vendor's tools, None for any other. ``synthesised``:
+    counts after synthesis of what ``utilization`` counts placed; reports show them under their own
+    source.
     """
 
     network: str
