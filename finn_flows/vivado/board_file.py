@@ -1,0 +1,179 @@
+"""A TOML file of boards that FINN does not know: a table ``[board.NAME]`` for each."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from dse.errors import InputError
+from finn_flows.vivado.board import Processor, VivadoBoard
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+LARGEST_FILE = 1 << 20
+EXAMPLE = '[board.MyBoard] with part = "xc7z020clg400-1", processor = "zynq-7000" and board_part'
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEADER = re.compile(r"""\s*\[\s*board\s*\.\s*["']?([^"'\]\s]+)["']?\s*\]""")
+_KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
+_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def read_vivado_boards(path: Path) -> tuple[VivadoBoard, ...]:
+    """The boards in the file, in its order; at least one. A path in it is relative to the file.
+
+    Raises InputError, naming the file, the line where it is known, and what would be valid.
+    """
+    text = _read(path)
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        said = str(error)
+        place = _TOML_PLACE.search(said)
+        line = None if place is None else int(place[1] or text.count("\n") + 1)
+        raise InputError(
+            f"is not TOML: {_TOML_PLACE.sub('', said)}", where=path, line=line
+        ) from error
+    tables = content.get("board")
+    unknown = [key for key in content if key != "board"]
+    if unknown or not isinstance(tables, dict) or not tables:
+        raise InputError(
+            f"unknown key {unknown[0]!r}" if unknown else "names no board",
+            where=path,
+            line=_line(text, None, unknown[0]) if unknown else None,
+            expected=EXAMPLE,
+        )
+    taken: dict[str, str] = {}
+    for name in tables:
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"the name {name[:70]!r} is no name of a board",
+                where=path,
+                expected="up to 64 letters, digits, dots, hyphens and underscores",
+            )
+        if name.lower() in taken:
+            raise InputError(
+                f"two boards are named {taken[name.lower()]} and {name}",
+                where=path,
+                line=_line(text, name, None),
+                expected="names that differ by more than their case",
+            )
+        taken[name.lower()] = name
+    return tuple(_board(name, entry, path, text) for name, entry in tables.items())
+
+
+def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
+    from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+    from pydantic_core import PydanticCustomError
+
+    from dse.clock_range import LEAST_MHZ, MOST_MHZ
+
+    class BoardTable(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True)
+        part: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{3,63}$")
+        processor: Processor
+        port_bits: Literal[64, 128] | None = None
+        board_part: str | None = Field(default=None, pattern=r"^[^\s:]+:[^\s:]+:[^\s:]+:[^\s:]+$")
+        board_files: str | None = Field(default=None, min_length=1)
+        ps_preset: str | None = Field(default=None, min_length=1)
+        clock: float | None = Field(default=None, ge=LEAST_MHZ, le=MOST_MHZ)
+
+        @model_validator(mode="after")
+        def one_set_up(self) -> Self:
+            if (self.board_part is None) == (self.ps_preset is None):
+                raise PydanticCustomError("set_up", "give either board_part or ps_preset")
+            if self.board_files is not None and self.board_part is None:
+                raise PydanticCustomError("set_up", "board_files belong to a board_part")
+            return self
+
+    try:
+        table = BoardTable.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0]) if first["loc"] else None
+        raise InputError(
+            f"board {name}: {_words(key, first)}",
+            where=path,
+            line=_line(text, name, key),
+            choices=list(BoardTable.model_fields) if first["type"] == "extra_forbidden" else None,
+        ) from error
+    preset = _beside(path, table.ps_preset)
+    if preset is not None and not preset.is_file():
+        raise InputError(
+            f"board {name}: ps_preset is not there: {preset}",
+            where=path,
+            line=_line(text, name, "ps_preset"),
+            expected="a Tcl file that sets up the processing system",
+        )
+    folder = _beside(path, table.board_files)
+    if folder is not None and not folder.is_dir():
+        raise InputError(
+            f"board {name}: board_files is no folder: {folder}",
+            where=path,
+            line=_line(text, name, "board_files"),
+        )
+    return VivadoBoard(
+        name=name,
+        part=table.part,
+        processor=table.processor,
+        port_bits=table.port_bits or (64 if table.processor == "zynq-7000" else 128),
+        board_part=table.board_part,
+        board_files=folder,
+        ps_preset=preset,
+        clock_mhz=table.clock,
+    )
+
+
+def _words(key: str | None, error: ErrorDetails) -> str:
+    """What is wrong, in a line."""
+    if key is None:
+        return error["msg"]
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    if error["type"] == "missing":
+        return f"has no {key}"
+    given = repr(error["input"])
+    return f"{key} is {given if len(given) <= 60 else given[:59] + '…'}: {error['msg']}"
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise InputError("is too large for a file of boards", where=path)
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=path, expected=f"a TOML file: {EXAMPLE}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError("is not text in UTF-8", where=path) from error
+
+
+def _beside(path: Path, named: str | None) -> Path | None:
+    return None if named is None else path.absolute().parent / Path(named).expanduser()
+
+
+def _line(text: str, board: str | None, key: str | None) -> int | None:
+    """Of a key in a board's table, of the table for no key; tomllib does not say. None: not found.
+
+    ``board`` None: of a key, or a table, outside the boards.
+    """
+    table: str | None = None
+    header: int | None = None
+    outside = None if key is None else re.compile(rf"\s*\[*\s*{re.escape(key)}\b")
+    for number, row in enumerate(text.splitlines(), start=1):
+        if match := _HEADER.match(row):
+            table = match[1]
+            if table == board:
+                header = number
+        elif board is None:
+            if outside is not None and outside.match(row):
+                return number
+        elif table == board and (found := _KEY.match(row)) and found[1] == key:
+            return number
+    return header
