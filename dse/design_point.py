@@ -26,12 +26,15 @@ def built_record(part: Part, backend: Backend, result: BuildResult) -> SweepReco
     """The record of a part that ``backend`` built."""
     return replace(
         _record(part, backend),
+        source=result.source or backend.source,
         utilization=result.utilization,
         cycles=result.cycles,
         slowest=result.slowest,
         layers=result.layers,
         cycles_measured=result.cycles_measured,
         latency_cycles=result.latency_cycles,
+        implementation=result.implementation,
+        synthesised=result.synthesised,
     )
 
 

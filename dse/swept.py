@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from reports.drawing import Drawing
 from reports.sweep_record import PartName, SweepRecord
+from reports.vendor_records import expanded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep in folder ``out``: one record per design point, in the order of the points.
+    """A sweep in folder ``out``: a record per design point and source, in the order of the points.
 
     ``results`` says how each point of this run fared (built, known, failed); it is empty for a
     sweep that was only opened. ``files``: what was written. ``warnings``: one line each.
@@ -85,5 +86,5 @@ def open_sweep(out: Path) -> Sweep:
 
 
 def records_of(results: Sequence[PointResult]) -> tuple[SweepRecord, ...]:
-    """The records of ``results``, in order."""
-    return tuple(result.record for result in results)
+    """The records of ``results``, in order; two of a build that was synthesised and placed."""
+    return expanded([result.record for result in results])

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import StoreError
 from reports.sweep_record import LayerRecord, PartName, SweepRecord
+from reports.utilization import Source, Stage
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -72,7 +74,8 @@ def _contradiction(record: SweepRecord) -> str | None:
     if record.pool not in (None, "before", "after"):
         return f"pool {record.pool!r}"
     timed = record.cycles is not None or record.latency_cycles is not None
-    built = record.utilization is not None or timed
+    made = (record.utilization, record.synthesised, record.implementation)
+    built = timed or any(one is not None for one in made)
     if record.error is not None and built:
         return "both an error and a result"
     if record.empty and (built or record.layers or record.error is not None):
@@ -80,7 +83,14 @@ def _contradiction(record: SweepRecord) -> str | None:
     counted: tuple[SweepRecord | LayerRecord, ...] = (record, *record.layers)
     if any(one.cycles_measured and one.cycles is None for one in counted):
         return "measured cycles, but no cycles"
+    contradiction = _vendor_contradiction(record)
+    if contradiction is not None:
+        return contradiction
     numbers: list[float | None] = [record.clock_mhz, record.cycles, record.latency_cycles]
+    if record.synthesised is not None:
+        numbers += record.synthesised.resources().values()
+    if record.implementation is not None:
+        numbers += [record.implementation.power_w, record.implementation.run_seconds]
     for one in counted:
         if one.utilization is not None:
             numbers += one.utilization.resources().values()
@@ -92,4 +102,30 @@ def _contradiction(record: SweepRecord) -> str | None:
         # Also false for NaN.
         if not 0 <= number < float("inf"):
             return f"a count of {number}"
+    return None
+
+
+def _vendor_contradiction(record: SweepRecord) -> str | None:
+    """The same of what only the vendor's tools say."""
+    placed = record.source is Source.VIVADO_PLACED
+    after_synthesis = record.synthesised
+    if after_synthesis is not None:
+        if not placed or record.utilization is None:
+            return "counts after synthesis beside no placed ones"
+        if after_synthesis.stage is not Stage.SYNTHESISED:
+            return f"counts after synthesis of a design that was {after_synthesis.stage.value}"
+        if after_synthesis.device != record.utilization.device:
+            return f"counts for {after_synthesis.device} and for {record.utilization.device}"
+    said = record.implementation
+    if said is None:
+        return None
+    if record.source not in (Source.VIVADO_SYNTH, Source.VIVADO_PLACED):
+        return f"an implementation by {record.source.value}"
+    slacks = [slack for slack in (said.wns_ns, said.whs_ns) if slack is not None]
+    if slacks and not placed:
+        return f"slack after routing by {record.source.value}"
+    if not all(isfinite(slack) for slack in slacks):
+        return f"a slack of {slacks}"
+    if any(not miss.strip() or len(miss.splitlines()) != 1 for miss in said.misses):
+        return "a missed goal that is no line"
     return None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dse.errors import StoreError
 from reports.record_file import dump_record, load_record
-from reports.sweep_record import LayerRecord, PartName, SweepRecord
+from reports.sweep_record import Implementation, LayerRecord, PartName, SweepRecord
 from reports.utilization import Scope, Source, Stage, Utilization
 
 counts = st.none() | st.floats(0, 1e9) | st.integers(0, 10**9)
@@ -50,6 +50,22 @@ def layers(draw: st.DrawFn) -> LayerRecord:
     )
 
 
+slacks = st.none() | st.floats(-1e3, 1e3)
+lines = st.text("LUT: of 0123456789-.\N{MINUS SIGN}", min_size=1).filter(str.strip)
+
+
+@st.composite
+def implementations(draw: st.DrawFn, placed: bool) -> Implementation:
+    """Whatever the vendor's tools say; slack of a placed design only."""
+    return Implementation(
+        wns_ns=draw(slacks) if placed else None,
+        whs_ns=draw(slacks) if placed else None,
+        power_w=draw(st.none() | st.floats(0, 1e3)),
+        run_seconds=draw(st.none() | st.floats(0, 1e6)),
+        misses=tuple(draw(st.lists(lines, max_size=3))),
+    )
+
+
 @st.composite
 def records(draw: st.DrawFn) -> SweepRecord:
     """Any record that keeps its promises: built, failed or empty."""
@@ -73,9 +89,18 @@ def records(draw: st.DrawFn) -> SweepRecord:
     if outcome == "empty":
         return replace(record, empty=True)
     found = draw(cycles)
+    used = draw(utilizations)
+    if record.source in (Source.VIVADO_SYNTH, Source.VIVADO_PLACED):
+        placed = record.source is Source.VIVADO_PLACED
+        after_synthesis = replace(used, stage=Stage.SYNTHESISED, lut=draw(counts))
+        record = replace(
+            record,
+            implementation=draw(st.none() | implementations(placed)),
+            synthesised=after_synthesis if placed and draw(st.booleans()) else None,
+        )
     return replace(
         record,
-        utilization=draw(utilizations),
+        utilization=used,
         cycles=found,
         slowest=draw(st.none() | texts),
         layers=tuple(draw(st.lists(layers(), max_size=3))),
@@ -149,6 +174,54 @@ def test_damage_is_named(change: dict[str, object], complaint: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def placed() -> SweepRecord:
+    """A first part that a vendor's tools built, too late by a third of a nanosecond."""
+    used = Utilization(
+        "xc7z020clg400-1", "Vivado", "2022.2", Stage.PLACED, Scope.WITH_SHELL, lut=5000, bram=2
+    )
+    return replace(
+        built(),
+        source=Source.VIVADO_PLACED,
+        utilization=used,
+        synthesised=replace(used, stage=Stage.SYNTHESISED, lut=5500),
+        implementation=Implementation(
+            -0.312, 0.041, 1.68, 5021.5, ("timing: WNS -0.312 ns at 100 MHz",)
+        ),
+    )
+
+
+def test_slack_may_be_negative() -> None:
+    found = load_record(dump_record(placed()), "x")
+    assert found == placed()
+    assert found.implementation is not None
+    assert found.implementation.wns_ns == -0.312
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"source": Source.YOSYS}, "after synthesis beside no placed"),
+        ({"source": Source.YOSYS, "synthesised": None}, "an implementation by yosys"),
+        ({"source": Source.VIVADO_SYNTH, "synthesised": None}, "slack after routing"),
+        ({"utilization": None}, "after synthesis beside no placed"),
+        ({"utilization": None, "cycles": None, "error": "x"}, "both an error and a result"),
+        ({"synthesised": placed().utilization}, "after synthesis of a design that was placed"),
+        ({"synthesised": replace(placed().synthesised, device="x")}, "for x and for xc7z020"),
+        ({"synthesised": replace(placed().synthesised, lut=-1)}, "a count of -1"),
+        ({"implementation": Implementation(wns_ns=float("nan"))}, "a slack of"),
+        ({"implementation": Implementation(power_w=-1)}, "a count of -1"),
+        ({"implementation": Implementation(run_seconds=float("inf"))}, "a count of inf"),
+        ({"implementation": Implementation(misses=("a\nb",))}, "no line"),
+        ({"implementation": Implementation(misses=(" ",))}, "no line"),
+    ],
+)
+def test_a_build_that_contradicts_itself_is_refused(
+    change: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        dump_record(replace(placed(), **change))  # type: ignore[arg-type]
+
+
 def test_missing_field() -> None:
     stored = json.loads(dump_record(built()))
     del stored["network_sha256"]
@@ -166,7 +239,7 @@ def test_a_negative_count_of_a_layer_is_refused(name: str) -> None:
 
 def test_a_record_from_before_anything_was_measured_is_read_on() -> None:
     stored = json.loads(dump_record(built()))
-    for name in ("cycles_measured", "latency_cycles"):
+    for name in ("cycles_measured", "latency_cycles", "implementation", "synthesised"):
         del stored[name]
     for name in ("cycles_measured", "logic_depth", "carry_depth"):
         del stored["layers"][0][name]

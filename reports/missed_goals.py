@@ -1,0 +1,46 @@
+"""What a build by the vendor's tools misses, told apart and in words."""
+
+from __future__ import annotations
+
+from reports.sweep_record import Implementation
+
+#: How a line of :attr:`Implementation.misses` begins that is of timing; any other is of a resource.
+_TIMING = "timing: "
+
+
+def timing_misses(wns_ns: float | None, whs_ns: float | None, clock_mhz: float) -> tuple[str, ...]:
+    """A line for each negative slack, as :attr:`Implementation.misses` has them."""
+    slacks = (("WNS", wns_ns), ("WHS", whs_ns))
+    return tuple(
+        f"{_TIMING}{name} {slack:.3f} ns at {clock_mhz:g} MHz"
+        for name, slack in slacks
+        if slack is not None and slack < 0
+    )
+
+
+def lacking_resources(implementation: Implementation | None) -> tuple[str, ...]:
+    """What the device has too little of: ``LUT 61,233 of 53,200``."""
+    if implementation is None:
+        return ()
+    return tuple(
+        miss.replace(": ", " ", 1) for miss in implementation.misses if not miss.startswith(_TIMING)
+    )
+
+
+def missed_timing(implementation: Implementation | None) -> tuple[str, ...]:
+    """Which slack is negative: ``WNS -0.312 ns at 100 MHz``."""
+    if implementation is None:
+        return ()
+    return tuple(
+        miss.removeprefix(_TIMING) for miss in implementation.misses if miss.startswith(_TIMING)
+    )
+
+
+def missed_words(implementation: Implementation | None) -> str:
+    """All that is missed, on one line; empty where nothing is."""
+    said = []
+    if lacking := lacking_resources(implementation):
+        said.append(f"does not fit: {', '.join(lacking)}")
+    if late := missed_timing(implementation):
+        said.append(f"timing not met: {', '.join(late)}")
+    return "; ".join(said)
