@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -70,6 +70,7 @@ def run_tool(
     limits: Limits,
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    each_look: Callable[[], None] | None = None,
 ) -> ToolRun:
     """Run ``command`` in ``directory``; what it prints goes to the file ``log``, or is returned.
 
@@ -83,6 +84,9 @@ def run_tool(
     larger than what is used of it, it is limited per process where a tool and those it starts stand
     side by side, and what happens at that limit cannot be told from any other crash. A tool can
     pass the limit by what it touches within a tenth of a second.
+
+    ``each_look`` is called each time that the tool is looked at, ten times a second while it runs;
+    what it raises ends the tool.
 
     Raises OSError if the tool cannot be started or ``log`` cannot be opened.
     """
@@ -100,7 +104,7 @@ def run_tool(
         try:
             with suppress(ProcessLookupError):  # it may have ended already
                 resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
-            reached, peak = _wait(process, group, started, limits)
+            reached, peak = _wait(process, group, started, limits, each_look)
         finally:
             os.killpg(group, signal.SIGKILL)  # what the tool started can outlive it
             process.kill()  # should it have left the group
@@ -149,7 +153,11 @@ def _group() -> Iterator[int]:
 
 
 def _wait(
-    process: subprocess.Popen[bytes], group: int, started: float, limits: Limits
+    process: subprocess.Popen[bytes],
+    group: int,
+    started: float,
+    limits: Limits,
+    each_look: Callable[[], None] | None,
 ) -> tuple[Outcome | None, int | None]:
     """Until the process ends or a limit is reached: which limit, and the greatest memory seen."""
     end = started + limits.seconds
@@ -161,6 +169,8 @@ def _wait(
         left = end - time.monotonic()
         if left <= 0:
             return Outcome.OUT_OF_TIME, peak or None
+        if each_look is not None:
+            each_look()
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=min(left, _LOOK_SECONDS))
             return None, peak or None
