@@ -9,7 +9,6 @@ Every error a caller can cause is a :class:`dse.DseError` with a one-line messag
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dse.deploy.deploy_report import DeployResult
     from dse.deploy.infer_client import InferResult
     from dse.deploy.nodes import Nodes
+    from dse.executors.interface import Executor
     from dse.picture_run import Run
     from dse.split_choice import Choice
     from dse.sweep_driver import Progress
@@ -59,6 +59,7 @@ def sweep(
     backends: Sequence[str] = DEFAULT_BACKENDS,
     out: str | Path = DEFAULT_OUT,
     workers: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Build every candidate split and tabulate what it uses.
@@ -69,13 +70,16 @@ def sweep(
     max-pool stands. ``folding``: ``published``, ``auto``, ``auto:CYCLES`` or a JSON file.
     ``device``: a part name, or ``board``: a board's. ``backends``: what builds the points, each in
     columns of its own; ``["estimate"]`` alone takes seconds and no compiler. ``workers``: processes
-    (default: cores). ``progress``: what is told of every point; silent by default.
+    (default: cores). ``executor``: where to build, if not in processes of this machine:
+    ``DaskExecutor("tcp://host:8786")`` of :mod:`dse.executors.dask_executor`. ``progress``: what is
+    told of every point; silent by default.
 
     A point that cannot be built is a record with an error, and the others are not affected. Raises
     a DseError for an argument that is not valid or a store that cannot be used.
     """
     from dse.clock_range import check_clock
     from dse.device_choice import choose_device
+    from dse.executors.local import LocalExecutor
     from dse.folding_choice import choose_folding
     from dse.progress import SilentProgress
     from dse.space import design_points
@@ -98,7 +102,7 @@ def sweep(
         points,
         chosen_backends,
         Path(out),
-        workers or len(os.sched_getaffinity(0)),
+        executor or LocalExecutor(workers),
         progress or SilentProgress(),
     )
 

@@ -77,6 +77,10 @@ class StoreError(DseError):
     """The result store is unusable: locked by another sweep, unwritable, full."""
 
 
+class ExecutorError(DseError):
+    """Nobody builds: no scheduler, no worker that can, or they are gone."""
+
+
 class BuildError(DseError):
     """One design point failed to build; the others are not affected."""
 

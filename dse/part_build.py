@@ -83,6 +83,7 @@ def build_parts(
     where something else stands in its place, BuildError where a part cannot be built, StoreError
     where another build into ``out`` is under way.
     """
+    from dse.executors.local import LocalExecutor
     from dse.store import ResultStore
     from dse.sweep_driver import sweep
 
@@ -96,9 +97,9 @@ def build_parts(
         raise OutputError(f"cannot write: {error.strerror}", where=out) from error
     # Entering the store shuts out another build into the same folder, and finds the results of one
     # that was killed.
-    with ResultStore(scratch / "store") as store:
+    with ResultStore(scratch / "store") as store, LocalExecutor(workers) as executor:
         try:
-            results = sweep(parts, backend, store, workers, progress)
+            results = sweep(parts, backend, store, executor, progress)
             for result in results:
                 if result.record.error is not None:
                     raise BuildError(f"{result.part} cannot be built: {result.record.error}")

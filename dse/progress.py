@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dse.point_result import PointResult, PointState
+from dse.sweep_build import Doing
 from dse.sweep_driver import Progress
 from finn_flows.backends.interface import Part
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
@@ -109,6 +111,12 @@ class SilentProgress:
     def finished(self, result: PointResult, seconds: float | None) -> None:
         pass
 
+    def doing(self, statuses: Sequence[Doing]) -> None:
+        pass
+
+    def note(self, line: str) -> None:
+        pass
+
 
 class LineProgress:
     """One line per built point and per shared step, for logs."""
@@ -117,9 +125,11 @@ class LineProgress:
         self._console = console
         self._to_build = 0
         self._done = 0
+        #: What each build said last, and when it was printed.
+        self._told: dict[str, tuple[str, float]] = {}
 
     def started(self, backend: str, to_build: int, cached: int, workers: int) -> None:
-        self._to_build, self._done = to_build, 0
+        self._to_build, self._done, self._told = to_build, 0, {}
         if to_build:
             self._print(
                 f"{backend}: {to_build} points to build on {workers} workers, {cached} known"
@@ -147,14 +157,28 @@ class LineProgress:
         self._done += 1
         self._print(f"[{self._done}/{self._to_build}] {_line(result, seconds)}")
 
+    def doing(self, statuses: Sequence[Doing]) -> None:
+        now = time.monotonic()
+        # What is not running any more is forgotten; it may be tried again.
+        self._told = {one.name: self._told[one.name] for one in statuses if one.name in self._told}
+        for one in statuses:
+            before = self._told.get(one.name)
+            if before is None or (one.status != before[0] and now - before[1] >= _STATUS_SECONDS):
+                self._told[one.name] = one.status, now
+                self._print(_doing_line(one))
+
+    def note(self, line: str) -> None:
+        self._print(line)
+
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class BarProgress:
-    """A bar with the count, the points being built and the time left."""
+    """A bar with the count, the points being built and the time left; below it what they are at."""
 
     def __init__(self, console: Console) -> None:
+        from rich.live import Live
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -178,6 +202,13 @@ class BarProgress:
             ),
             console=console,
             expand=True,
+            auto_refresh=False,
+        )
+        self._doing: Sequence[Doing] = ()
+        self._live = Live(
+            console=console,
+            get_renderable=self._shown,
+            refresh_per_second=10,
             transient=True,
         )
         self._task: TaskID | None = None
@@ -189,19 +220,20 @@ class BarProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._live.stop()
 
     def started(self, backend: str, to_build: int, cached: int, workers: int) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+        self._doing = ()
         if not to_build:
             return
         self._backend = backend
         self._current = []
         self._time_left = TimeLeft(to_build, workers)
         self._task = self._bar.add_task("", total=to_build, left=backend)
-        self._bar.start()
+        self._live.start()
 
     def planning(self) -> None:
         self._current.append(_PLAN)
@@ -239,6 +271,21 @@ class BarProgress:
         if result.state is PointState.FAILED:
             self._print(_line(result, seconds))
 
+    def doing(self, statuses: Sequence[Doing]) -> None:
+        self._doing = statuses
+
+    def note(self, line: str) -> None:
+        self._print(line)
+
+    def _shown(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        lines = [
+            Text(f"  {_doing_line(one)}", no_wrap=True, overflow="ellipsis") for one in self._doing
+        ]
+        return Group(self._bar, *lines)
+
     def _show(self, advance: int, more: int = 0) -> None:
         if self._task is None:
             return
@@ -255,6 +302,8 @@ class BarProgress:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+#: Least time between two lines of a log on what one build is at.
+_STATUS_SECONDS = 30.0
 #: What is shown while a backend is asked for the steps that points share.
 _PLAN = "looking for what the points share"
 
@@ -270,6 +319,10 @@ def _step_line(name: str, seconds: float, error: str | None) -> str:
     if error is not None:
         return f"failed: {error}"
     return f"{name}: {_duration(seconds)}"
+
+
+def _doing_line(one: Doing) -> str:
+    return f"{one.name}, {_duration(one.seconds)}: {one.status}"
 
 
 def _plan_line(error: str) -> str:

@@ -11,13 +11,14 @@ from typing import Protocol
 
 from dse.design_point import failed_record
 from dse.errors import StoreError
+from dse.executors.interface import Executor
 from dse.point_result import PointResult, PointState
 from dse.step_schedule import Point, Step, StepSchedule
 from dse.store import ResultStore
 from dse.tasks import BuildTask, PlanTask, StepTask
 from dse.worker import Outcome, Task
-from dse.worker_pool import run_tasks
 from finn_flows.backends.interface import Backend, Part, SharedStep, StepSharingBackend
+from finn_flows.build_status import clear_status, read_status
 
 
 class BuildProgress(Protocol):
@@ -36,18 +37,34 @@ class BuildProgress(Protocol):
     def finished(self, result: PointResult, seconds: float | None) -> None:
         """``seconds`` is None for a point that did not begin, as a step that it needs failed."""
 
+    def doing(self, statuses: Sequence[Doing]) -> None:
+        """What runs now and says what it is at; about once a second."""
+
+    def note(self, line: str) -> None:
+        """What the executor has to tell a person."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """A point or shared step that runs since ``seconds`` and says ``status``."""
+
+    name: str
+    seconds: float
+    status: str
+
 
 def build_points(
     points: Sequence[Part],
     keys: Sequence[str],
     backend: Backend,
     store: ResultStore,
-    workers: int,
+    executor: Executor,
+    most: int,
     progress: BuildProgress,
 ) -> Generator[PointResult, None, None]:
     """Results as they finish, each in the store before it is given. See dse.sweep_driver.sweep."""
     work = _Work(points, keys, backend, store, progress)
-    outcomes = run_tasks(work.next_task, workers)
+    outcomes = executor.run_tasks(backend, work.next_task, most, work)
     try:
         with closing(outcomes):
             for job, outcome in outcomes:
@@ -106,6 +123,7 @@ class _Work:
     def settle(self, job: _Job, outcome: Outcome) -> Iterator[PointResult]:
         """The results that follow from the outcome of ``job``."""
         directory, begun = self._begun[job]
+        clear_status(directory)
         seconds = time.monotonic() - begun
         if isinstance(job, Point):
             result = self._store_point(job.position, outcome, directory)
@@ -116,6 +134,26 @@ class _Work:
             yield from self._finish_step(job, outcome, directory, seconds)
         else:
             self._take_plan(outcome, directory)
+
+    def look(self) -> None:
+        """Tell what the tasks that run say they are at."""
+        now = time.monotonic()
+        self._progress.doing(
+            [
+                Doing(self._name(job), now - begun, status)
+                for job, (directory, begun) in self._begun.items()
+                if (status := read_status(directory)) is not None
+            ]
+        )
+
+    def note(self, line: str) -> None:
+        """What the executor has to tell."""
+        self._progress.note(line)
+
+    def _name(self, job: _Job) -> str:
+        if isinstance(job, Point):
+            return str(self._points[job.position])
+        return self._steps[job.position].name if isinstance(job, Step) else "plan"
 
     def discard(self) -> None:
         """Forget what was begun and is not settled."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
 
 from dse.design_point import empty_record, is_empty
+from dse.executors.interface import Executor
 from dse.point_result import PointResult as PointResult
 from dse.point_result import PointState as PointState
 from dse.store import ResultStore
@@ -25,19 +27,22 @@ def sweep(
     points: Sequence[Part],
     backend: Backend,
     store: ResultStore,
-    workers: int,
+    executor: Executor,
     progress: Progress,
 ) -> list[PointResult]:
     """Build every point that the (entered) store does not hold; results in the order of ``points``.
+
+    Builds run where the (entered) ``executor`` says, with the versions of tools that are there.
 
     Each finished point is in the store before the next one is looked at, so a killed sweep resumes.
     A point that fails, or whose worker process dies, has a record with ``error``; it is not stored
     and the next sweep tries it again. What several points share is done once, before them (see
     StepSharingBackend); where that fails, so do the points that need it. Nothing is started when
-    every point is known. Raises StoreError when the store cannot be written; every worker is then
-    stopped.
+    every point is known. Raises StoreError when the store cannot be written, ExecutorError when the
+    executor has nobody to build; whatever runs is then stopped.
     """
-    keys = [part.key(backend) for part in points]
+    tools = executor.tool_versions(backend, progress.note)
+    keys = [part.key(backend, tools) for part in points]
     results: dict[int, PointResult] = {}
     missing: dict[str, list[int]] = {}
     for number, (part, key) in enumerate(zip(points, keys, strict=True)):
@@ -47,10 +52,9 @@ def sweep(
         else:
             missing.setdefault(key, []).append(number)
 
-    if not isinstance(backend, StepSharingBackend):
-        # One point may have many shared steps; without such there is no work for more workers.
-        workers = min(workers, len(missing))
-    workers = max(1, workers)
+    # One point may have many shared steps; without such there is no work for more workers.
+    most = sys.maxsize if isinstance(backend, StepSharingBackend) else len(missing)
+    workers = executor.slots(backend, most) if missing else 1
     progress.started(backend.name, len(missing), len(results), workers)
     if missing:
         built = build_points(
@@ -58,7 +62,8 @@ def sweep(
             list(missing),
             backend,
             store,
-            workers,
+            executor,
+            most,
             progress,
         )
         with closing(built):

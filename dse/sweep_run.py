@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dse.executors.interface import Executor
 from dse.imported_file import beside, read_imported
 from dse.report_choices import reported_choices
 from dse.report_stamp import current_reports, remove_leftovers, report_inputs, stamp_reports
@@ -20,19 +21,19 @@ def run_sweep(
     points: Sequence[Part],
     backends: Sequence[Backend],
     out: Path,
-    workers: int,
+    executor: Executor,
     progress: Progress,
 ) -> Sweep:
     """Build what ``out`` does not hold yet; write sweep.json and reports there.
 
     Raises StoreError if another sweep holds ``out`` or it cannot be used, OutputError if a result
-    cannot be written.
+    cannot be written, ExecutorError if ``executor`` has nobody to build.
     """
     results: list[PointResult] = []
-    with ResultStore(out / "store") as store:
+    with ResultStore(out / "store") as store, executor:
         remove_leftovers(out)
         for backend in backends:
-            results += sweep(points, backend, store, workers, progress)
+            results += sweep(points, backend, store, executor, progress)
         warnings = [f"{line}; built again" for line in store.damaged]
         # Under the store's lock, so that two sweeps into one folder do not mix their files.
         text = sweep_file_text(records_of(results))

@@ -21,6 +21,7 @@ from dse.default_backends import DEFAULT_BACKENDS
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPLIT = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_RESOURCE = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,63})=([0-9]+(?:\.[0-9]+)?)")
 _CLOCK = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:mhz)?", re.IGNORECASE)
 
 
@@ -214,6 +215,67 @@ def workers_option(command: Command) -> Command:
             show_default="the number of cores",
             metavar="N",
             help="Points built at the same time.",
+        ),
+    )
+
+
+class ResourceAmount(click.ParamType[tuple[str, float]]):
+    """``vivado=1``: a resource tag of Dask workers and how much of it one build takes."""
+
+    name = "resource"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        match = _RESOURCE.fullmatch(value)
+        amount = float(match[2]) if match else 0.0
+        if match is None or not 0 < amount < math.inf:
+            self.fail(f"{value[:40]!r} is not a tag and a number above 0, such as vivado=1")
+        return match[1], amount
+
+
+def executor_options(command: Command) -> Command:
+    """What ExecutorChoice has beside ``workers``, and ``executor: str | None``, its name."""
+    return _add(
+        command,
+        click.option(
+            "--executor",
+            metavar="local|dask",
+            help="Where to build: in processes here, or on a Dask cluster. [default: local]",
+        ),
+        click.option(
+            "--scheduler", metavar="tcp://HOST:PORT", help="The Dask scheduler of --executor dask."
+        ),
+        click.option(
+            "--slurm",
+            type=click.Path(path_type=Path),
+            metavar="FILE.toml",
+            help="Have Slurm start Dask workers as this file says, in place of --scheduler.",
+        ),
+        click.option(
+            "--resource",
+            "resources",
+            multiple=True,
+            type=ResourceAmount(),
+            metavar="TAG=AMOUNT",
+            callback=lambda _ctx, _param, given: dict(given) or None,
+            help="What a Dask worker must offer for one build; may be repeated. "
+            "[default: what the backend says]",
+        ),
+        click.option(
+            "--wait",
+            type=NumberRange(min=0),
+            metavar="SECONDS",
+            help="How long to wait while there is no worker that can build. "
+            "[default: 60; with --slurm without end]",
+        ),
+        click.option(
+            "--pull",
+            is_flag=True,
+            help="Let workers build on disks of their own and fetch what they made, even where "
+            "they see --out.",
         ),
     )
 

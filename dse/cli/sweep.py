@@ -12,6 +12,7 @@ import click
 from dse.cli.options import (
     backend_option,
     cut_options,
+    executor_options,
     hardware_options,
     json_option,
     network_options,
@@ -34,6 +35,7 @@ EXIT_POINT_FAILED = 1
 @backend_option
 @out_option
 @workers_option
+@executor_options
 @json_option
 def sweep(
     weights: str | None,
@@ -47,6 +49,12 @@ def sweep(
     backends: tuple[str, ...],
     out: Path,
     workers: int,
+    executor: str | None,
+    scheduler: str | None,
+    slurm: Path | None,
+    resources: dict[str, float] | None,
+    wait: float | None,
+    pull: bool,
     as_json: bool,
 ) -> int:
     """Build every candidate split and tabulate what it uses.
@@ -56,8 +64,12 @@ def sweep(
     sweep that was stopped goes on where it was. Exit code 1 if a point could not be built.
     """
     import dse
+    from dse.executors import load_executor
+    from dse.executors.interface import ExecutorChoice
     from dse.progress import sweep_progress
 
+    choice = ExecutorChoice(workers, scheduler, slurm, resources, wait, pull)
+    chosen = load_executor(executor or ("local" if slurm is None else "dask"), choice)
     loaded = dse.load(weights, model=model)
     with sweep_progress(quiet=as_json) as progress:
         found = dse.sweep(
@@ -70,7 +82,7 @@ def sweep(
             clock_mhz=clock_mhz,
             backends=backends,
             out=out,
-            workers=workers,
+            executor=chosen,
             progress=progress,
         )
     for line in found.warnings:

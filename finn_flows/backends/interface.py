@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -43,10 +43,11 @@ class Part:
     def __str__(self) -> str:
         return "whole network" if self.cut is None else f"{self.cut}, {self.name.value} part"
 
-    def key(self, backend: Backend) -> str:
+    def key(self, backend: Backend, tools: Mapping[str, str] | None = None) -> str:
         """Content address of the result of building this part: sha256 over all that decides it.
 
-        The clock counts only with a backend whose numbers depend on it.
+        The clock counts only with a backend whose numbers depend on it. ``tools``: the backend's
+        tool versions where it builds, if that is not here.
         """
         facts = {
             "network": self.whole.sha256,
@@ -56,7 +57,7 @@ class Part:
             "device": self.device,
             "clock_mhz": self.clock_mhz if backend.depends_on_clock else None,
             "backend": backend.name,
-            "tools": backend.tool_versions(),
+            "tools": backend.tool_versions() if tools is None else dict(tools),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.executors.local import LocalExecutor
 from dse.point_result import PointResult, PointState
 from dse.progress import SilentProgress
 from dse.step_schedule import Point, Step, StepSchedule, one_line
@@ -62,7 +63,9 @@ class Diary(SilentProgress):
 
 def run(folder: Path, workers: int = 2, diary: Diary | None = None) -> list[PointResult]:
     with ResultStore(folder / "store") as store:
-        return sweep(points(), StepSharingSleeper(), store, workers, diary or Diary())
+        return sweep(
+            points(), StepSharingSleeper(), store, LocalExecutor(workers), diary or Diary()
+        )
 
 
 def steps(orders: Path) -> list[str]:
@@ -184,7 +187,7 @@ def test_steps_are_done_at_the_same_time(
     monkeypatch.setenv("SLEEPING_BACKEND_SECONDS", "1")
     begun = time.monotonic()
     with ResultStore(tmp_path / "store") as store:
-        sweep(points()[:1], StepSharingSleeper(), store, 4, SilentProgress())
+        sweep(points()[:1], StepSharingSleeper(), store, LocalExecutor(4), SilentProgress())
     # One after the other, four steps and one point take 5 s.
     assert time.monotonic() - begun < 4.5
     assert len(steps(orders)) == 4

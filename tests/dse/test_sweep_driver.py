@@ -12,6 +12,7 @@ import pytest
 
 from dse.design_point import is_empty
 from dse.errors import CutError, FoldingError, StoreError
+from dse.executors.local import LocalExecutor
 from dse.progress import SilentProgress
 from dse.space import design_points
 from dse.store import RECORD, ResultStore
@@ -46,7 +47,8 @@ def run(
     parts: Sequence[Part], folder: Path, workers: int = 2, backend: object = None
 ) -> list[PointResult]:
     with ResultStore(folder / "store") as store:
-        return sweep(parts, backend or SleepingBackend(), store, workers, SilentProgress())
+        chosen = backend or SleepingBackend()
+        return sweep(parts, chosen, store, LocalExecutor(workers), SilentProgress())
 
 
 def builds(orders: Path) -> list[str]:
@@ -154,7 +156,7 @@ def test_a_damaged_result_is_reported_and_built_again(orders: Path, tmp_path: Pa
     path = first[2].folder / RECORD
     path.write_text(dump_record(first[1].record))  # whole, but another point's
     with ResultStore(tmp_path / "store") as store:
-        again = sweep(points(), SleepingBackend(), store, 2, SilentProgress())
+        again = sweep(points(), SleepingBackend(), store, LocalExecutor(2), SilentProgress())
         assert len(store.damaged) == 1
         assert str(path) in store.damaged[0]
     assert [result.record for result in again] == [result.record for result in first]

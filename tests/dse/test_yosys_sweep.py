@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dse.executors.local import LocalExecutor
 from dse.progress import SilentProgress
 from dse.store import ResultStore
 from dse.sweep_driver import PointResult, PointState, sweep
@@ -47,7 +48,7 @@ def points(network: Network = NETWORK, folding: Folding = FOLDING) -> list[Part]
 
 def run(parts: Sequence[Part], backend: YosysBackend, folder: Path) -> list[PointResult]:
     with ResultStore(folder) as store:
-        return sweep(parts, backend, store, 2, SilentProgress())
+        return sweep(parts, backend, store, LocalExecutor(2), SilentProgress())
 
 
 def states(results: list[PointResult]) -> list[PointState]:
