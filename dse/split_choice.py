@@ -17,6 +17,7 @@ from dse.split_candidate import Candidate
 from dse.split_reasons import TIES, notes_on, why_chosen, why_lost
 from dse.split_rules import RULES, Rule, Score
 from reports.devices import Device
+from reports.missed_goals import lacking_resources, missed_timing
 from reports.resource_text import RESOURCE_TITLES, format_used
 from reports.sweep_record import SweepRecord
 from reports.table import (
@@ -201,8 +202,12 @@ def _impossible(
         if entry.status is Status.FAILED:
             error = " ".join((entry.error or "").split()).rstrip(".")
             return f"Its {part.value} part could not be built: {error}."
+        if late := missed_timing(entry.implementation):
+            return f"Its {part.value} part is too slow for the clock: {', '.join(late)}."
     broken = {
-        part: broken_limits(entry.used(), device, reserve)
+        # What the tool found lacking says more than our table of devices: it tried.
+        part: list(lacking_resources(entry.implementation))
+        or broken_limits(entry.used(), device, reserve)
         for part, entry in candidate.parts
         if entry is not None
     }

@@ -25,6 +25,10 @@ _CIRCUITS = {
 }
 
 
+#: Whose circuit it is depends on who ran the tool.
+_VENDOR = (Source.VIVADO_SYNTH, Source.VIVADO_PLACED)
+
+
 def explain(table: SplitTable, source: Source) -> list[str]:
     """Sentences: what is compared, how far apart it is, where it is leaner, how fast it was.
 
@@ -59,17 +63,50 @@ def _what_is_compared(table: SplitTable, source: Source) -> list[str]:
     said = []
     if source in _CIRCUITS:
         said.append(_CIRCUITS[source])
+    elif source in _VENDOR:
+        said.append(_vendor_circuit(table, source))
     if {one.scope for one in ours} == {Scope.OUT_OF_CONTEXT} and {one.scope for one in paper} == {
         Scope.WITH_SHELL
     }:
         said.append("it has no shell (PS, AXI, DMA), which the paper's figures contain")
+    shells = {one.scope for one in (*ours, *paper)} == {Scope.WITH_SHELL}
+    if shells and source in _VENDOR and _is_of_finn(table, source):
+        said.append("both have a shell (PS, AXI, DMA), FINN's here, the paper's own there")
     tools, papers = ({one.tool for one in some} for some in (ours, paper))
+    if source in _VENDOR:
+        # The same tool in another version is another tool.
+        tools, papers = ({_version(one) for one in some} for some in (ours, paper))
     if tools.isdisjoint(papers):
         stages = ", ".join(sorted({one.stage.value for one in ours}))
         said.append(
             f"{_and(sorted(tools))} counted here ({stages}), {_and(sorted(papers))} for the paper"
         )
     return [f"{'; '.join(said)}."] if said else []
+
+
+def _is_of_finn(table: SplitTable, source: Source) -> bool:
+    """Whether these first parts were built here: of imported reports no layers are known."""
+    built = [
+        entry
+        for entry in table.entries
+        if entry.source is source and entry.part is PartName.FIRST and entry.utilization
+    ]
+    return bool(built) and all(entry.layers for entry in built)
+
+
+def _vendor_circuit(table: SplitTable, source: Source) -> str:
+    if _is_of_finn(table, source):
+        return (
+            f"{source.value} counts what finn-plus makes of these layers (HLS and RTL), another "
+            "circuit than the paper's"
+        )
+    return f"{source.value} has runs that were imported: of which circuit, no report says"
+
+
+def _version(used: Utilization) -> str:
+    version = used.tool_version.strip()
+    known = version and not version.startswith(("unknown", "not "))
+    return f"{used.tool} {version}" if known else f"{used.tool} (version not said)"
 
 
 def _multipliers(table: SplitTable, source: Source) -> list[str]:

@@ -33,7 +33,8 @@ SOURCE_LINES: dict[Source, tuple[Any, bool]] = {
     Source.FINN_ESTIMATE: ((0, (5, 2)), False),
     Source.YOSYS: ((0, (1, 1.5)), True),
     Source.VIVADO_SYNTH: ((0, (5, 1.5, 1, 1.5)), False),
-    Source.VIVADO_PLACED: ((0, (8, 2)), True),
+    # Short dashes: of long ones one hides another, or a marker the gap between.
+    Source.VIVADO_PLACED: ((0, (2.5, 1.2)), True),
 }
 
 _STYLE: dict[str, Any] = {

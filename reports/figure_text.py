@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.missed_goals import missed_words
 from reports.resource_text import RESOURCE_TITLES
 from reports.table import TABLE_RESOURCES, Entry, SplitTable, Status
 from reports.utilization import Scope, Source
@@ -38,6 +39,13 @@ def missing_notes(source: Source, entries: list[Entry]) -> list[str]:
     failed = [_place(entry) for entry in entries if entry.status is Status.FAILED]
     if failed:
         notes.append(f"Left out: {', '.join(failed)}, which failed ({source.value}).")
+    misfits = [_place(entry) for entry in entries if entry.status is Status.MISFIT]
+    if misfits:
+        notes.append(f"Left out: {', '.join(misfits)}, which cannot be placed ({source.value}).")
+    for entry in entries:
+        missed = missed_words(entry.implementation)
+        if missed and entry.status is not Status.MISFIT:
+            notes.append(f"{source.value}, {_place(entry)}: {missed}.")
     return notes
 
 

@@ -41,6 +41,7 @@ class PanelKind(StrEnum):
     TIMING = "timing"
     LINK = "link"
     LAYERS = "layers"
+    IMPLEMENTATION = "implementation"
 
 
 @dataclass(frozen=True)

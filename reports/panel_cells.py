@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reports.missed_goals import missed_words
 from reports.page import Cell
 from reports.published import FF_FOOTNOTE
 from reports.table import WHOLE, Entry, Point, SplitTable, Status
@@ -35,7 +36,7 @@ def resource_cell(
     if outcome is not None:
         return outcome
     text = cell(entry, resource)
-    marks = []
+    marks = list(missed_marks(entry, notes)) if text else []
     if resource == "ff" and entry.source is Source.PAPER and same_ff(table, entry):
         marks.append(notes.mark(FF_FOOTNOTE))
     if entry.used()[resource] is None and knows(table, resource, entry.source):
@@ -43,8 +44,16 @@ def resource_cell(
     return Cell(text, tuple(marks))
 
 
+def missed_marks(entry: Entry, notes: Notes) -> tuple[int, ...]:
+    """A mark at what the vendor's tools built and that misses fit or timing."""
+    missed = missed_words(entry.implementation)
+    return (notes.mark(f"{_place(entry).capitalize()}: {missed}."),) if missed else ()
+
+
 def outcome_cell(table: SplitTable, entry: Entry, notes: Notes) -> Cell | None:
     """What stands in place of a number where nothing was built."""
+    if entry.status is Status.MISFIT:
+        return Cell("no fit", missed_marks(entry, notes))
     if entry.status is Status.EMPTY:
         note = "empty: no layer is left behind this cut, so nothing is built."
         return Cell("empty", (notes.mark(note),))

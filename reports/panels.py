@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from reports.comparison_panel import increment_panel
 from reports.comparison_text import explain, explain_briefly
+from reports.implementation_panel import implementation_panels
 from reports.page import Cell, Column, Explanation, Page, Panel, PanelKind
 from reports.panel_cells import resource_cell, split_label
 from reports.resource_text import RESOURCE_TITLES, format_percent, format_used
@@ -47,6 +48,7 @@ def lay_out(table: SplitTable, differences: bool = False) -> Page:
     panels += timing_panel(table, notes)
     panels += pipeline_panels(table, notes)
     panels += layer_panel(table, notes)
+    panels += implementation_panels(table, notes)
     return Page(
         title=(
             f"{configuration.network} on {configuration.device}, {configuration.clock_mhz:g} MHz, "

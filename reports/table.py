@@ -12,8 +12,9 @@ from enum import StrEnum
 from dse.errors import InputError
 from reports.devices import Device, device_of, percent
 from reports.layer_figures import LayerFigures, layer_figures
+from reports.missed_goals import lacking_resources
 from reports.published import PublishedPoint, published_points
-from reports.sweep_record import PartName, SweepRecord
+from reports.sweep_record import Implementation, PartName, SweepRecord
 from reports.utilization import RESOURCES, Source, Utilization
 
 #: The resources of Table I, in its order.
@@ -26,6 +27,8 @@ class Status(StrEnum):
     BUILT = "built"
     FAILED = "failed"
     EMPTY = "empty"
+    #: Synthesised, but too large to be placed: there is nothing that placement could count.
+    MISFIT = "does not fit"
     PUBLISHED = "published"
 
 
@@ -65,6 +68,7 @@ class Entry:
     (``conv3``); ``uncounted``: kinds of nodes of which every count that the source gives is 0.
     ``cycles_measured``: whether ``cycles`` and ``latency_cycles`` (of one image alone) were counted
     in a cycle-accurate simulation of this part. ``citation`` only where published.
+    ``implementation``: what the vendor's tools say beside counts, goals missed among it.
     """
 
     point: Point
@@ -84,6 +88,7 @@ class Entry:
     citation: str | None = None
     cycles_measured: bool = False
     latency_cycles: int | None = None
+    implementation: Implementation | None = None
 
     def used(self) -> dict[str, float | None]:
         """The counts by resource name; None where unknown."""
@@ -234,6 +239,8 @@ def _entry_of_record(record: SweepRecord, known_device: bool) -> Entry:
         status = Status.FAILED
     elif record.empty:
         status = Status.EMPTY
+    elif used is None and lacking_resources(record.implementation):
+        status = Status.MISFIT
     # Whether a record names the slowest node or its layer is up to the backend.
     layer_of = {layer.layer: layer.layer for layer in record.layers}
     layer_of |= {layer.name: layer.layer for layer in record.layers}
@@ -253,6 +260,7 @@ def _entry_of_record(record: SweepRecord, known_device: bool) -> Entry:
         error=record.error,
         cycles_measured=record.cycles_measured,
         latency_cycles=record.latency_cycles,
+        implementation=record.implementation,
     )
 
 

@@ -102,8 +102,8 @@ def _table(panel: Panel, narrow: bool) -> Table:
     for row in panel.rows:
         cells = []
         for cell in row:
-            failed = cell.text == "failed"
-            text = "fail" if failed and narrow else cell.text
+            failed = cell.text in ("failed", "no fit")
+            text = "fail" if cell.text == "failed" and narrow else cell.text
             cells.append(Text(text + _superscript(cell.marks), style="red" if failed else ""))
         table.add_row(*cells)
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from reports.sweep_record import PartName
+from reports.sweep_record import Implementation, PartName
 from reports.table import SplitTable
 from reports.utilization import RESOURCES
 
@@ -18,7 +18,8 @@ def tidy_frame(table: SplitTable) -> DataFrame:
     Columns: ``split`` (Int64, missing for the whole network), ``pool``, ``part``, ``source``,
     ``status``, ``scope``, ``resource``, ``used``, ``used_derived``, ``percent``,
     ``bytes_per_image``, ``cycles_per_image`` and ``latency_cycles`` (Int64), ``cycles_measured``
-    (whether a simulation counted these), ``error``.
+    (whether a simulation counted these), ``wns_ns``, ``whs_ns``, ``power_w``, ``run_seconds`` and
+    ``misses`` (of a build by the vendor's tools), ``error``.
     Group by ``source`` before anything is averaged: numbers of two sources do not add up.
     """
     import pandas as pd
@@ -26,6 +27,7 @@ def tidy_frame(table: SplitTable) -> DataFrame:
     rows = []
     for entry in table.entries:
         used = entry.used()
+        said = entry.implementation or Implementation()
         for resource in RESOURCES:
             rows.append(
                 {
@@ -43,6 +45,11 @@ def tidy_frame(table: SplitTable) -> DataFrame:
                     "cycles_per_image": entry.cycles,
                     "cycles_measured": entry.cycles_measured,
                     "latency_cycles": entry.latency_cycles,
+                    "wns_ns": said.wns_ns,
+                    "whs_ns": said.whs_ns,
+                    "power_w": said.power_w,
+                    "run_seconds": said.run_seconds,
+                    "misses": "; ".join(said.misses) or None,
                     "error": entry.error,
                 }
             )
@@ -53,6 +60,10 @@ def tidy_frame(table: SplitTable) -> DataFrame:
         "bytes_per_image": "Int64",
         "cycles_per_image": "Int64",
         "latency_cycles": "Int64",
+        "wns_ns": "float64",
+        "whs_ns": "float64",
+        "power_w": "float64",
+        "run_seconds": "float64",
     }
     return pd.DataFrame(rows).astype(types)
 

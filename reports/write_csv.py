@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Mapping
 
-from reports.sweep_record import PartName
+from reports.sweep_record import Implementation, PartName
 from reports.table import WHOLE, SplitTable
-from reports.utilization import RESOURCES
+from reports.utilization import RESOURCES, Source
 
 
 def table_as_csv(table: SplitTable) -> str:
@@ -15,6 +16,7 @@ def table_as_csv(table: SplitTable) -> str:
 
     Columns: ``network, device, clock_mhz, folding, split, pool, part, bytes_per_image``, then for
     each source ``<source>.<quantity>``, so that numbers of different sources never share a column.
+    The sources vivado-synth and vivado-placed have slack, power, run time and misses, too.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -38,7 +40,11 @@ def table_as_csv(table: SplitTable) -> str:
         [
             *fixed,
             "bytes_per_image",
-            *(f"{source.value}.{quantity}" for source in sources for quantity in quantities),
+            *(
+                f"{source.value}.{quantity}"
+                for source in sources
+                for quantity in (*quantities, *_vendor_quantities(source))
+            ),
         ]
     )
     pipelines = {(pipeline.point, pipeline.source): pipeline for pipeline in table.pipelines}
@@ -64,8 +70,9 @@ def table_as_csv(table: SplitTable) -> str:
                 links[0] if links else None,
             ]
             for source, entry in zip(sources, entries, strict=True):
+                vendor = _vendor_quantities(source)
                 if entry is None:
-                    line += [None] * len(quantities)
+                    line += [None] * (len(quantities) + len(vendor))
                     continue
                 used = entry.utilization
                 line += [
@@ -93,8 +100,23 @@ def table_as_csv(table: SplitTable) -> str:
                     pipeline.latency_cycles if pipeline else None,
                     entry.error,
                 ]
+                said = entry.implementation or Implementation()
+                line += [vendor[name](said) for name in vendor]
             writer.writerow(line)
     return text.getvalue()
+
+
+def _vendor_quantities(source: Source) -> Mapping[str, Callable[[Implementation], str | None]]:
+    """What only the vendor's tools say, and how it is written."""
+    if source not in (Source.VIVADO_SYNTH, Source.VIVADO_PLACED):
+        return {}
+    return {
+        "wns_ns": lambda said: _number(said.wns_ns),
+        "whs_ns": lambda said: _number(said.whs_ns),
+        "power_w": lambda said: _number(said.power_w),
+        "run_seconds": lambda said: _number(said.run_seconds),
+        "misses": lambda said: "; ".join(said.misses) or None,
+    }
 
 
 def _number(value: float | None) -> str | None:

@@ -78,6 +78,7 @@ def report_as_html(
         link=panels[PanelKind.LINK],
         timing=panels[PanelKind.TIMING],
         layers=panels[PanelKind.LAYERS],
+        implementation=panels[PanelKind.IMPLEMENTATION],
         cycles=[
             (source.value, cycles_word(table, source))
             for source in dict.fromkeys(pipeline.source for pipeline in table.pipelines)
@@ -148,7 +149,7 @@ def _swept(table: SplitTable) -> list[tuple[str, str]]:
     tools = [entry for entry in table.entries if entry.status is not Status.PUBLISHED]
     counts = [
         f"{count} {status.value}"
-        for status in (Status.BUILT, Status.FAILED, Status.EMPTY)
+        for status in (Status.BUILT, Status.MISFIT, Status.FAILED, Status.EMPTY)
         if (count := sum(entry.status is status for entry in tools))
     ]
     return [("Cuts", "; ".join(said)), ("Results", f"{len(tools)}: {', '.join(counts)}")]

@@ -113,6 +113,7 @@ def _entry(entry: Entry, clock_mhz: float) -> dict[str, Any]:
         "slowest_layer": entry.slowest_layer,
         "error": entry.error,
         "citation": entry.citation,
+        "implementation": None if entry.implementation is None else asdict(entry.implementation),
     }
 
 

@@ -17,6 +17,7 @@ from reports.utilization import Source
 from reports.write_html import MOST_COLUMNS
 from tests.reports.html_page import Element, body_cells, parse, write_page
 from tests.reports.plausible import plausible_sweep
+from tests.reports.vendor_sweep import vendor_builds
 from tests.reports.test_writers import ERROR, sweep
 
 SWEEPS = {
@@ -210,8 +211,12 @@ def test_each_drawing_has_a_name_and_a_description(page: Element) -> None:
 
 def test_panels_of_each_kind_are_all_placed() -> None:
     kinds = {panel.kind for panel in lay_out(build_table(sweep()), differences=True).panels}
-    assert kinds == set(PanelKind) - {PanelKind.TIMING, PanelKind.LAYERS}
-    two = build_table(sweep() + plausible_sweep(source=Source.YOSYS))
+    assert kinds == set(PanelKind) - {
+        PanelKind.TIMING,
+        PanelKind.LAYERS,
+        PanelKind.IMPLEMENTATION,
+    }
+    two = build_table(sweep() + plausible_sweep(source=Source.YOSYS) + vendor_builds()[:1])
     assert {panel.kind for panel in lay_out(two, differences=True).panels} == set(PanelKind)
 
 
