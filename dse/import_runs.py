@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dse.errors import InputError, ReportError
-from dse.imported_file import ImportedRun
+from dse.imported_file import ImportedRun, implemented
 from dse.run_folders import RunPoint, point_from_names, read_runs_file, runs_template
 from reports.devices import device_of
 from reports.readers import PowerReport, ReportKind, TimingReport, UtilizationReport, read_report
@@ -221,9 +221,9 @@ def _same_device(one: str, other: str) -> bool:
 
 def _imported(run: _Found, record: SweepRecord) -> ImportedRun:
     """With slack and power of the reports in the same folder, of a placed design."""
-    imported = ImportedRun(run.name, hashlib.sha256(run.path.read_bytes()).hexdigest(), record)
+    digest = hashlib.sha256(run.path.read_bytes()).hexdigest()
     if record.source is not Source.VIVADO_PLACED:
-        return imported
+        return ImportedRun(run.name, digest, record)
     timing: set[tuple[float | None, float | None]] = set()
     power: set[float] = set()
     for path in sorted(run.path.parent.iterdir()):
@@ -241,10 +241,9 @@ def _imported(run: _Found, record: SweepRecord) -> ImportedRun:
             elif isinstance(report, PowerReport):
                 power.add(report.total)
     # Of several that differ none can be told to be this design's.
-    if len(timing) == 1:
-        wns, whs = timing.pop()
-        imported = replace(imported, wns_ns=wns, whs_ns=whs)
-    return replace(imported, power_w=power.pop()) if len(power) == 1 else imported
+    wns, whs = timing.pop() if len(timing) == 1 else (None, None)
+    watts = power.pop() if len(power) == 1 else None
+    return ImportedRun(run.name, digest, implemented(record, wns, whs, watts))
 
 
 def _agree(one: SweepRecord, other: SweepRecord) -> bool:

@@ -7,36 +7,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dse.errors import InputError, StoreError
+from reports.missed_goals import timing_misses
 from reports.record_file import dump_record, load_record
-from reports.sweep_record import SweepRecord
+from reports.sweep_record import Implementation, SweepRecord
 
 if TYPE_CHECKING:
     from reports.table import Configuration
 
 IMPORTED_FILE = "imported.json"
 FORMAT = "split-dse/imported"
-VERSION = 1
+VERSION = 2
+#: Version 1 had these beside the record.
+_ONCE_BESIDE = ("wns_ns", "whs_ns", "power_w")
 
 
 @dataclass(frozen=True)
 class ImportedRun:
     """A report that was imported, as a record of its design point.
 
-    ``report``: its path below the imported folder, ``sha256`` of its bytes. ``wns_ns``, ``whs_ns``,
-    ``power_w``: from the timing and power reports beside it, None where there are none.
+    ``report``: its path below the imported folder, ``sha256`` of its bytes. The record's
+    ``implementation`` is from the timing and power reports beside it, None where there are none.
     """
 
     report: str
     sha256: str
     record: SweepRecord
-    wns_ns: float | None = None
-    whs_ns: float | None = None
-    power_w: float | None = None
 
 
 def imported_text(runs: Sequence[ImportedRun]) -> str:
@@ -62,14 +62,30 @@ def read_imported(out: Path) -> list[ImportedRun]:
     except ValueError as error:
         raise StoreError("damaged: not JSON; import again", where=path) from error
     try:
-        if content["format"] != FORMAT or content["version"] != VERSION:
+        if content["format"] != FORMAT or content["version"] not in (1, VERSION):
             raise StoreError("another format; import again", where=path, expected=FORMAT)
-        return [
-            ImportedRun(**{**run, "record": load_record(json.dumps(run["record"]), path)})
-            for run in content["runs"]
-        ]
+        return [_run(run, path) for run in content["runs"]]
     except (TypeError, KeyError) as error:
         raise StoreError("damaged; import again", where=path) from error
+
+
+def _run(run: dict[str, Any], path: Path) -> ImportedRun:
+    said = {name: run.pop(name, None) for name in _ONCE_BESIDE}
+    record = load_record(json.dumps(run["record"]), path)
+    if record.implementation is None:
+        record = implemented(record, **said)
+    return ImportedRun(**{**run, "record": record})
+
+
+def implemented(
+    record: SweepRecord, wns_ns: float | None, whs_ns: float | None, power_w: float | None
+) -> SweepRecord:
+    """The record with what reports beside it say; unchanged where they say nothing."""
+    if wns_ns is None and whs_ns is None and power_w is None:
+        return record
+    misses = timing_misses(wns_ns, whs_ns, record.clock_mhz)
+    said = Implementation(wns_ns=wns_ns, whs_ns=whs_ns, power_w=power_w, misses=misses)
+    return replace(record, implementation=said)
 
 
 def beside(

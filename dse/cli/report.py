@@ -160,6 +160,8 @@ def _print_runs(runs: tuple[ImportedRun, ...], console: Console) -> None:
         point = "whole" if record.split is None else f"{record.split} {record.part.value}"
         if record.pool == "after":
             point += ", pool after"
-        numbers = ["–" if value is None else f"{value:g}" for value in (run.wns_ns, run.power_w)]
+        said = record.implementation
+        values = (None, None) if said is None else (said.wns_ns, said.power_w)
+        numbers = ["–" if value is None else f"{value:g}" for value in values]
         table.add_row(Text(run.report), point, record.source.value, *numbers)
     console.print(table)

@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from dse.cli import main
 from dse.errors import InputError
 from dse.import_runs import ImportTarget, import_runs
-from dse.imported_file import IMPORTED_FILE, beside, imported_text, read_imported
+from dse.imported_file import IMPORTED_FILE, beside, implemented, imported_text, read_imported
 from dse.run_folders import RunPoint, point_from_names, read_runs_file
 from dse.sweep_file import read_sweep_file, sweep_file_text, write_sweep_file
-from reports.sweep_record import PartName
+from reports.sweep_record import Implementation, PartName
 from reports.utilization import Scope, Source
 from tests.reports import report_texts as texts
 from tests.reports.plausible import DEVICE, plausible_sweep
@@ -81,9 +81,9 @@ def test_runs_are_found_by_their_folders(runs: Path) -> None:
     assert (used.lut, used.dsp, used.scope) == (8000 + 5641, 134, Scope.WITH_SHELL)
     assert (used.tool, used.tool_version) == ("Vivado", "2018.3")
     assert placed.record.bytes_per_image == 800
-    assert (placed.wns_ns, placed.whs_ns, placed.power_w) == (3.856, 0.041, 1.68)
+    assert placed.record.implementation == Implementation(3.856, 0.041, 1.68)
     other = found[0, PartName.FIRST, Source.VIVADO_PLACED]
-    assert (other.wns_ns, other.power_w) == (None, None)
+    assert other.record.implementation is None
     text = "\n".join(result.warnings)
     for reason in ("of one IP", "all zero", '[[run]] report = "old/top_utilization_placed.rpt"'):
         assert reason in text
@@ -241,3 +241,25 @@ def test_a_damaged_import_file(tmp_path: Path, damage: str) -> None:
     result = dse("table", "--out", tmp_path)
     assert result.exit_code == 2
     assert "import again" in result.output
+
+
+def test_what_was_imported_before_records_had_slack_is_read_on(runs: Path, tmp_path: Path) -> None:
+    result = import_runs(runs, TARGET, Scope.WITH_SHELL)
+    content = json.loads(imported_text(result.runs)) | {"version": 1}
+    for run in content["runs"]:
+        said = run["record"].pop("implementation") or {}
+        run.update({name: said.get(name) for name in ("wns_ns", "whs_ns", "power_w")})
+    write(tmp_path / IMPORTED_FILE, json.dumps(content))
+    assert read_imported(tmp_path) == list(result.runs)
+
+
+def test_slack_below_0_is_a_goal_missed(runs: Path) -> None:
+    late = next(
+        run.record
+        for run in import_runs(runs, TARGET, Scope.WITH_SHELL).runs
+        if run.record.implementation is not None
+    )
+    missed = implemented(late, -0.25, 0.01, None).implementation
+    assert missed == Implementation(
+        -0.25, 0.01, misses=(f"timing: WNS -0.250 ns at {TARGET.clock_mhz:g} MHz",)
+    )

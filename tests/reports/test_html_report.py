@@ -17,8 +17,8 @@ from reports.utilization import Source
 from reports.write_html import MOST_COLUMNS
 from tests.reports.html_page import Element, body_cells, parse, write_page
 from tests.reports.plausible import plausible_sweep
-from tests.reports.vendor_sweep import vendor_builds
 from tests.reports.test_writers import ERROR, sweep
+from tests.reports.vendor_sweep import vendor_builds
 
 SWEEPS = {
     "one failed": sweep(),
