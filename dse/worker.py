@@ -39,7 +39,10 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 class Task(Protocol):
-    """What a worker is given; pickles. ``directory`` exists and takes the log of what it prints."""
+    """What a worker is given: a dataclass that pickles.
+
+    ``directory`` is a field of it: it exists and takes the log of what the task prints.
+    """
 
     @property
     def directory(self) -> Path: ...
@@ -77,13 +80,13 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
         except Exception as error:
-            outcome = Outcome(error=f"the worker cannot read its task: {_describe(error)}")
+            outcome = Outcome(error=f"the worker cannot read its task: {describe(error)}")
         else:
             outcome = _outcome(task)
         try:
             connection.send(outcome)
         except (PicklingError, TypeError, AttributeError) as error:
-            connection.send(Outcome(error=f"the result cannot be sent: {_describe(error)}"))
+            connection.send(Outcome(error=f"the result cannot be sent: {describe(error)}"))
 
 
 def _outcome(task: Task) -> Outcome:
@@ -95,16 +98,16 @@ def _outcome(task: Task) -> Outcome:
                 traceback.print_exc()
                 raise
     except Exception as error:
-        return Outcome(error=_describe(error), disk_error=_disk_error(error))
+        return Outcome(error=describe(error), disk_error=disk_error(error))
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """One line. The type is named too where the message was not written for a person."""
     text = str(error) if isinstance(error, DseError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
 
 
-def _disk_error(error: BaseException | None) -> str | None:
+def disk_error(error: BaseException | None) -> str | None:
     """The line of a disk failure anywhere in the chain of causes, None for other errors."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:

@@ -14,6 +14,7 @@ from dse.executors.interface import Executor, ExecutorChoice
 #: name on the command line -> "module:class"
 EXECUTORS = {
     "local": "dse.executors.local:LocalExecutor",
+    "dask": "dse.executors.dask_executor:DaskExecutor",
 }
 
 
