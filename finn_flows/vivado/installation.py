@@ -1,0 +1,103 @@
+"""What a build through FINN needs on this computer: tools, FINN's libraries, the board's files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dse.errors import InputError
+from finn_flows.vendor.installed import find_tool, require, tool_version
+from finn_flows.vivado.board import VivadoBoard
+
+if TYPE_CHECKING:
+    from finn.interface.settings import FINNSettings
+
+#: Releases that finn-plus supports.
+SUPPORTED = ("2022.2", "2024.2")
+#: The last release in which FINN runs HLS with vitis_hls.
+_LAST_VITIS_HLS = (2024, 2)
+_REMEDY = "`finn deps update` fetches it (FINN_DEPS names the folder)"
+
+
+@dataclass(frozen=True)
+class VivadoInstallation:
+    """Vivado as FINN would call it: its ``release`` (``2022.2``) and the folder with its ``bin``.
+
+    ``hls``: the tool that FINN runs HLS with in this release.
+    """
+
+    release: str
+    root: Path
+
+    @property
+    def hls(self) -> str:
+        return "vitis_hls" if self.number <= _LAST_VITIS_HLS else "vitis-run"
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether finn-plus says that it works with this release; with others it may."""
+        return self.release in SUPPORTED
+
+    def tool_folders(self) -> list[Path]:
+        """Where its tools are: FINN looks on PATH alone."""
+        found = (find_tool(name) for name in ("vivado", self.hls))
+        return [path.parent for path in found if path is not None]
+
+    @property
+    def number(self) -> tuple[int, int]:
+        year, _, minor = self.release.partition(".")
+        return int(year), int(minor)
+
+
+def find_installation(instead: Sequence[str] = ()) -> VivadoInstallation:
+    """The Vivado that would be run. InputError, one line, without it or the HLS tool it goes with.
+
+    ``instead``: what works without it, for that line.
+    """
+    require(["vivado", "vitis_hls|vitis-run"], instead=instead)
+    vivado, release = find_tool("vivado"), tool_version("vivado")
+    assert vivado is not None
+    if release is None:
+        raise InputError("does not say which release it is", where=vivado, choices=SUPPORTED)
+    found = VivadoInstallation(release, vivado.resolve().parent.parent)
+    require([found.hls], instead=instead)
+    return found
+
+
+def check_libraries(board: VivadoBoard, installation: VivadoInstallation) -> None:
+    """InputError, one line, if FINN's library for HLS or the files of the board are not there."""
+    from finn.interface.settings import FINNSettings
+
+    settings = FINNSettings.init(flow_config=Path("flow.yaml"), auto_set_environment_vars=False)
+    library = settings.finn_deps / "finn-hlslib" / "bnn-library.h"
+    if not library.is_file():
+        raise InputError("finn-hlslib is not there", where=library, expected=_REMEDY)
+    if board.board_part is None:
+        return
+    vendor, name, *_ = board.board_part.split(":")
+    if vendor != "xilinx.com" and not _has_board(board, name, settings, installation):
+        raise InputError(
+            f"there are no files of {board.board_part}",
+            where=board.board_files or settings.finn_deps / "board_files",
+            expected=_REMEDY,
+        )
+
+
+def _has_board(
+    board: VivadoBoard, name: str, settings: FINNSettings, installation: VivadoInstallation
+) -> bool:
+    """Whether a place where Vivado looks has a folder of that board (those of AMD it knows)."""
+    places = [settings.finn_deps / "board_files", installation.root / "data/boards/board_files"]
+    if board.board_files is not None:
+        places.append(board.board_files)
+    return any(
+        file.parent.name.lower() == name.lower() or file.parent.parent.name.lower() == name.lower()
+        for place in places
+        for file in (
+            *place.glob("*/*/board.xml"),
+            *place.glob("*/board.xml"),
+            *place.glob("board.xml"),
+        )
+    )
