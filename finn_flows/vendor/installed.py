@@ -24,7 +24,9 @@ _INSTALLATION_VARIABLES = {
 }
 #: Tools that run HLS scripts, the newest first: vitis-run from 2025.1, vivado_hls until 2020.1.
 HLS_TOOLS = ("vitis_hls", "vitis-run", "vivado_hls")
-_RELEASE = re.compile(r"\b(20\d\d\.\d)\b")
+#: As in a folder, and as the tool says it: ``Vivado v2022.2 (64-bit)``.
+#: ``vivado -version`` says ``v2022.2``: no edge of a word before the number.
+_RELEASE = re.compile(r"(?<![\d.])(20\d\d\.\d)(?!\d)")
 _VERSION_SECONDS = 60.0
 
 
