@@ -55,8 +55,11 @@ def sweep(
     folding: str | None = None,
     device: str | None = None,
     board: str | None = None,
-    clock_mhz: float = 100.0,
+    board_file: str | Path | None = None,
+    clock_mhz: float | None = None,
     backends: Sequence[str] = DEFAULT_BACKENDS,
+    tool_hours: float | None = None,
+    tool_memory_gb: float | None = None,
     out: str | Path = DEFAULT_OUT,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -68,8 +71,11 @@ def sweep(
     writes table and figures into ``out``; what is known there already is not built again.
     ``network``: of :func:`load`, or its ``weights``. ``pool``: the side of the cut on which a
     max-pool stands. ``folding``: ``published``, ``auto``, ``auto:CYCLES`` or a JSON file.
-    ``device``: a part name, or ``board``: a board's. ``backends``: what builds the points, each in
-    columns of its own; ``["estimate"]`` alone takes seconds and no compiler. ``workers``: processes
+    ``device``: a part name, or ``board``: a board's (of FINN, or of the TOML file ``board_file``).
+    ``clock_mhz``: by default what that file says of the board, else 100. ``backends``: what builds
+    the points, each in columns of its own, the quicker ones first; ``["estimate"]`` alone takes
+    seconds and no compiler, ``["vivado"]`` needs a board and the vendor's tools, of which one run
+    may take ``tool_hours`` and ``tool_memory_gb`` (GiB). ``workers``: processes
     (default: cores). ``executor``: where to build, if not in processes of this machine:
     ``DaskExecutor("tcp://host:8786")`` of :mod:`dse.executors.dask_executor`. ``progress``: what is
     told of every point; silent by default.
@@ -77,32 +83,43 @@ def sweep(
     A point that cannot be built is a record with an error, and the others are not affected. Raises
     a DseError for an argument that is not valid or a store that cannot be used.
     """
-    from dse.clock_range import check_clock
+    from dse.backend_choice import BuildTarget, choose_backends
     from dse.device_choice import choose_device
     from dse.executors.local import LocalExecutor
     from dse.folding_choice import choose_folding
     from dse.progress import SilentProgress
     from dse.space import design_points
     from dse.sweep_run import run_sweep
-    from finn_flows.backends import load_backend
 
-    check_clock(clock_mhz)
+    chosen_executor = executor or LocalExecutor(workers)
+    file = None if board_file is None else Path(board_file)
+    target = BuildTarget(
+        device,
+        board,
+        file,
+        clock_mhz,
+        tool_hours,
+        tool_memory_gb,
+        here=chosen_executor.name == "local",
+    )
+    # First, as it is quick: what is missing is told before anything is loaded.
+    clock = target.clock()
+    chosen_backends = choose_backends(backends, target)
     loaded = _loaded(network)
-    chosen_device = choose_device(device, board)
-    chosen_backends = [load_backend(name) for name in backends]
+    chosen_device = choose_device(device, board, file)
     points = design_points(
         loaded.network,
         splits,
         pool,
         choose_folding(folding, loaded.network, loaded.folding),
         chosen_device,
-        clock_mhz,
+        clock,
     )
     return run_sweep(
         points,
         chosen_backends,
         Path(out),
-        executor or LocalExecutor(workers),
+        chosen_executor,
         progress or SilentProgress(),
     )
 

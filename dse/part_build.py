@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
+from dse.backend_choice import BuildTarget, choose_backends
 from dse.errors import BuildError, InputError, OutputError
 from finn_flows.backends import BACKENDS, load_backend
 from finn_flows.backends.interface import Backend, Part
@@ -32,11 +33,18 @@ class FolderBackend(Backend, Protocol):
         ...
 
 
-def folder_backend(name: str, *, fixed_weights: bool = False) -> FolderBackend:
-    """The backend called ``name``. InputError for one that is unknown or makes no circuit."""
-    backend = load_backend(name)
+def folder_backend(
+    name: str, target: BuildTarget | None = None, *, fixed_weights: bool = False
+) -> FolderBackend:
+    """The backend called ``name``, ready for ``target``.
+
+    InputError for one that is unknown, makes no circuit, or lacks what it needs (see
+    :func:`~dse.backend_choice.choose_backends`).
+    """
+    able = [other for other in BACKENDS if hasattr(load_backend(other), "write_folder")]
+    others = [other for other in able if other != name]
+    (backend,) = choose_backends([name], target or BuildTarget(), others)
     if not hasattr(backend, "write_folder"):
-        able = [other for other in BACKENDS if hasattr(load_backend(other), "write_folder")]
         raise InputError(f"backend {name!r} makes no circuit to write", choices=able)
     if fixed_weights:
         if not hasattr(backend, "writeable"):

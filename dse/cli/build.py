@@ -9,12 +9,16 @@ from typing import Literal
 import click
 
 from dse.cli.options import (
+    build_target_options,
+    given_clock,
     hardware_options,
     json_option,
     network_options,
     single_cut_options,
     workers_option,
 )
+
+_PARTS = {"first": "first", "second": "second", "1": "first", "2": "second"}
 
 
 @click.command()
@@ -23,8 +27,9 @@ from dse.cli.options import (
 @click.option(
     "--part",
     "which",
-    type=click.Choice(["first", "second", "both"]),
-    help="Which part of the split. [default: both]",
+    type=click.Choice([*_PARTS, "both"]),
+    callback=lambda _ctx, _param, given: _PARTS.get(given, given),
+    help="Which part of the split; 1 is first, 2 is second. [default: both]",
 )
 @hardware_options
 @click.option(
@@ -34,6 +39,7 @@ from dse.cli.options import (
     metavar="NAME",
     help="What builds the parts.",
 )
+@build_target_options
 @click.option(
     "--fixed-weights",
     is_flag=True,
@@ -59,6 +65,9 @@ def build(
     clock_mhz: float,
     folding: str | None,
     backend: str,
+    board_file: Path | None,
+    tool_hours: float | None,
+    tool_memory_gb: float | None,
     fixed_weights: bool,
     out: Path,
     workers: int,
@@ -69,6 +78,7 @@ def build(
     Each part becomes a folder with its sources, memory files, reports, a README, part.json and a
     Tcl script that makes an overlay of it in Vivado.
     """
+    from dse.backend_choice import BuildTarget
     from dse.cut_choice import choose_cut
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
@@ -79,8 +89,12 @@ def build(
     cut = choose_cut(split, pool)
     if cut is None and which is not None:
         raise click.UsageError("--part is a part of a split: give --split, too")
-    chosen = folder_backend(backend, fixed_weights=fixed_weights)
-    part = choose_device(device, board)
+    target = BuildTarget(
+        device, board, board_file, given_clock(clock_mhz), tool_hours, tool_memory_gb
+    )
+    clock = target.clock()
+    chosen = folder_backend(backend, target, fixed_weights=fixed_weights)
+    part = choose_device(device, board, board_file)
     loaded = load_weights(weights, model)
     parts = parts_to_build(
         loaded.network,
@@ -88,7 +102,7 @@ def build(
         which or "both",
         choose_folding(folding, loaded.network, loaded.folding),
         part,
-        clock_mhz,
+        clock,
     )
     with sweep_progress(quiet=as_json) as progress:
         folders = build_parts(parts, chosen, out, workers, progress)

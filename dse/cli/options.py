@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from dse.clock_range import LEAST_MHZ, MOST_MHZ
 from dse.default_backends import DEFAULT_BACKENDS
@@ -157,6 +158,41 @@ def hardware_options(command: Command) -> Command:
         ),
         folding_option,
     )
+
+
+def build_target_options(command: Command) -> Command:
+    """``board_file: Path | None``, ``tool_hours``, ``tool_memory_gb: float | None``.
+
+    For BuildTarget, beside :func:`hardware_options`.
+    """
+    return _add(
+        command,
+        click.option(
+            "--board-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE.toml",
+            help="Boards that FINN does not know, for --board (docs/adding-a-board.md).",
+        ),
+        click.option(
+            "--tool-hours",
+            type=NumberRange(min=0, min_open=True),
+            metavar="HOURS",
+            help="Longest that one run of Vivado or Vitis HLS may take. [default: 12]",
+        ),
+        click.option(
+            "--tool-memory",
+            "tool_memory_gb",
+            type=NumberRange(min=0, min_open=True),
+            metavar="GIB",
+            help="Most memory that one run of Vivado or Vitis HLS may take. [default: 32]",
+        ),
+    )
+
+
+def given_clock(clock_mhz: float) -> float | None:
+    """The clock if it was said on the command line, None where it is the default."""
+    source = click.get_current_context().get_parameter_source("clock_mhz")
+    return None if source is ParameterSource.DEFAULT else clock_mhz
 
 
 def folding_option(command: Command) -> Command:

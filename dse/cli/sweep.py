@@ -11,8 +11,10 @@ import click
 
 from dse.cli.options import (
     backend_option,
+    build_target_options,
     cut_options,
     executor_options,
+    given_clock,
     hardware_options,
     json_option,
     network_options,
@@ -33,6 +35,7 @@ EXIT_POINT_FAILED = 1
 @cut_options
 @hardware_options
 @backend_option
+@build_target_options
 @out_option
 @workers_option
 @executor_options
@@ -47,6 +50,9 @@ def sweep(
     clock_mhz: float,
     folding: str | None,
     backends: tuple[str, ...],
+    board_file: Path | None,
+    tool_hours: float | None,
+    tool_memory_gb: float | None,
     out: Path,
     workers: int,
     executor: str | None,
@@ -64,12 +70,23 @@ def sweep(
     sweep that was stopped goes on where it was. Exit code 1 if a point could not be built.
     """
     import dse
+    from dse.backend_choice import BuildTarget, choose_backends
     from dse.executors import load_executor
     from dse.executors.interface import ExecutorChoice
     from dse.progress import sweep_progress
 
     choice = ExecutorChoice(workers, scheduler, slurm, resources, wait, pull)
     chosen = load_executor(executor or ("local" if slurm is None else "dask"), choice)
+    target = BuildTarget(
+        device,
+        board,
+        board_file,
+        given_clock(clock_mhz),
+        tool_hours,
+        tool_memory_gb,
+        here=chosen.name == "local",
+    )
+    choose_backends(backends, target)  # what is missing is told before a network is loaded
     loaded = dse.load(weights, model=model)
     with sweep_progress(quiet=as_json) as progress:
         found = dse.sweep(
@@ -79,8 +96,11 @@ def sweep(
             folding=folding,
             device=device,
             board=board,
-            clock_mhz=clock_mhz,
+            board_file=board_file,
+            clock_mhz=target.clock_mhz,
             backends=backends,
+            tool_hours=tool_hours,
+            tool_memory_gb=tool_memory_gb,
             out=out,
             executor=chosen,
             progress=progress,
