@@ -54,7 +54,7 @@ def sweep(
 
     # One point may have many shared steps; without such there is no work for more workers.
     most = sys.maxsize if isinstance(backend, StepSharingBackend) else len(missing)
-    workers = executor.slots(backend, most) if missing else 1
+    workers = executor.slots(backend, most, progress.note) if missing else 1
     progress.started(backend.name, len(missing), len(results), workers)
     if missing:
         built = build_points(

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 60.0
 INSTALL = "pip install 'split-dse[cluster]'"
 _CONNECT_SECONDS = 10.0
+#: How long workers that are there may take to say what software they have, before the sweep begins
+#: with the others.
+_MEETING_SECONDS = 10.0
 _ADDRESS = re.compile(
     r"(?:[a-z]+://)?[^\s/:]+:[0-9]{1,5}|[a-z]+://\[[0-9A-Fa-f:.%a-z]+\]:[0-9]{1,5}"
 )
@@ -139,9 +142,9 @@ class DaskExecutor:
                 time.sleep(0.05)
         return workers.tools
 
-    def slots(self, backend: Backend, most: int) -> int:
+    def slots(self, backend: Backend, most: int, note: Callable[[str], None]) -> int:
         workers = self._workers_for(backend, None)
-        workers.look(lambda _: None, at_once=True)
+        workers.meet(note, _MEETING_SECONDS)
         return max(1, min(most, sum(worker.slots for worker in workers.usable)))
 
     def run_tasks(

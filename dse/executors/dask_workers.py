@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Between looks at who is there.
 LOOK_SECONDS = 1.0
+#: Between looks at whether a worker has answered.
+_ANSWER_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,21 @@ class DaskWorkers:
         Raises ExecutorError where it does not answer, or where no worker could be used for too
         long.
         """
-        self._take_answers(note)
-        now = time.monotonic()
-        if at_once or now - self._looked >= LOOK_SECONDS:
-            self._looked = now
+        if at_once or time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
             self._count(self._present())
-            self._take_answers(note)
+        self._take_answers(note)
         self._starve(note)
+
+    def meet(self, note: Callable[[str], None], seconds: float) -> None:
+        """Look at who is there until all of them have answered, or ``seconds`` have passed."""
+        end = time.monotonic() + seconds
+        self._count(self._present())
+        while time.monotonic() < end:
+            self._take_answers(note)
+            if all(one.standing is not Standing.ASKED for one in self._known.values()):
+                return
+            time.sleep(_ANSWER_SECONDS)
 
     def _present(self) -> Mapping[str, Mapping[str, Any]]:
         from distributed.comm.core import CommClosedError

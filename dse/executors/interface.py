@@ -45,7 +45,7 @@ class Executor(Protocol):
         """``backend.tool_versions()`` of the machines that will build; decides the store's keys."""
         ...
 
-    def slots(self, backend: Backend, most: int) -> int:
+    def slots(self, backend: Backend, most: int, note: Callable[[str], None]) -> int:
         """How many of ``most`` tasks can run at once, as far as is known now; at least 1."""
         ...
 

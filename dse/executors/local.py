@@ -64,7 +64,7 @@ class LocalExecutor:
     def tool_versions(self, backend: Backend, note: Callable[[str], None]) -> Mapping[str, str]:
         return backend.tool_versions()
 
-    def slots(self, backend: Backend, most: int) -> int:
+    def slots(self, backend: Backend, most: int, note: Callable[[str], None]) -> int:
         return max(1, min(self._workers, most))
 
     def run_tasks(
@@ -75,7 +75,7 @@ class LocalExecutor:
         watch: Watch,
     ) -> Generator[tuple[Name, Outcome], None, None]:
         """See :meth:`dse.executors.interface.Executor.run_tasks`. Whatever is left is killed."""
-        idle = [WorkerProcess() for _ in range(self.slots(backend, most))]
+        idle = [WorkerProcess() for _ in range(self.slots(backend, most, watch.note))]
         busy: dict[WorkerProcess, Name] = {}
         looked = time.monotonic()
         try:
