@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from dse.errors import BuildError
 
@@ -61,3 +62,13 @@ class ToolError(BuildError):
         self.log = log
         self.excess = excess
         super().__init__(f"{step}: {kind.value}: {reason}", where=log)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As an exception alone it would be made again from its one line.
+        return _again, (self.step, self.kind, self.reason, self.log, self.excess), self.__dict__
+
+
+def _again(
+    step: str, kind: FailureKind, reason: str, log: Path | None, excess: tuple[Excess, ...]
+) -> ToolError:
+    return ToolError(step, kind, reason, log=log, excess=excess)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 
 from finn_flows.vendor import messages
@@ -15,6 +14,8 @@ from finn_flows.vendor.stages import StageWords
 #: ``Run output will be captured here: /…/synth_1/runme.log``, or one run a line.
 _RUN_LOG = re.compile(r"(?:^|\s)(/.*?/([^/]+)/runme\.log)\s*$")
 _TAIL_LINES = 20
+#: What Tcl prints below the message of an error that nothing caught.
+_TCL_TRACE = "    while executing"
 _REASON_LENGTH = 300
 
 
@@ -26,10 +27,11 @@ class LogWatch:
         self._runs: dict[str, LogReader] = {}
         self._stages = StageWords()
         self._run_stages: dict[str, StageWords] = {}
-        #: The first of a launched run, of the tool itself, and of what only follows from others.
+        #: The first of a launched run, what ended the script, the first of the tool, what follows.
         self._first_errors: dict[str, str] = {}
         self._first_of_kind: dict[FailureKind, str] = {}
         self._excess: dict[str, Excess] = {}
+        self._before = ""
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.busy = False
         self.port_taken = False
@@ -74,12 +76,16 @@ class LogWatch:
         if kind is not None:
             line = self._first_of_kind[kind]
             return _short(messages.error_text(line) or line)
-        places = ("run", "tool", "after")
+        places = ("run", "script", "tool", "after")
         return next((self._first_errors[at] for at in places if at in self._first_errors), None)
 
     def last_line(self) -> str | None:
         """What was printed last, blank lines aside."""
         return next((_short(line) for line in reversed(self._tail) if line.strip()), None)
+
+    def tail(self) -> str:
+        """The last lines of the tool's own log."""
+        return "\n".join(self._tail)
 
     def _launched(self, name: str, path: Path) -> None:
         if name not in self._runs:
@@ -89,8 +95,12 @@ class LogWatch:
     def _take(self, line: str, words: StageWords, *, in_run: bool) -> None:
         words.take(line)
         text = messages.error_text(line)
+        place = "run" if in_run else "tool"
+        if not in_run:
+            if line == _TCL_TRACE:  # the line before it is what ended the script
+                text, place = messages.error_text(self._before) or self._before, "script"
+            self._before = line
         if text:
-            place = "run" if in_run else "tool"
             place = "after" if messages.follows_from_another(text) else place
             self._first_errors.setdefault(place, _short(text))
         kind = messages.kind_of(line)
@@ -106,9 +116,3 @@ class LogWatch:
 def _short(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= _REASON_LENGTH else f"{words[: _REASON_LENGTH - 1]}…"
-
-
-def tail_of(path: Path, lines: int = _TAIL_LINES) -> Iterator[str]:
-    """The last ``lines`` lines of a log, none of one that cannot be read."""
-    kept: deque[str] = deque(LogReader(path).lines(to_the_end=True), maxlen=lines)
-    yield from kept

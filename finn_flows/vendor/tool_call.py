@@ -54,8 +54,9 @@ def call_tool(call: ToolCall, limits: Limits, status: Callable[[str], None]) -> 
     that others have is waited for, a minute or what SPLIT_DSE_LICENCE_WAIT says in seconds. Time
     and memory are limited for each try.
 
-    Raises ToolError of the kind that fits; never for timing that is not met (the tool ends well
-    then). A full disk has the OSError as its cause.
+    Raises ToolError of the kind that fits, with the end of the log as its note (seen with --debug);
+    never for timing that is not met (the tool ends well then). A full disk has the OSError as its
+    cause.
     """
     path = find_tool(call.tool)
     if path is None:
@@ -82,6 +83,7 @@ def call_tool(call: ToolCall, limits: Limits, status: Callable[[str], None]) -> 
             call.step, FailureKind.DISK_FULL, os.strerror(error.errno), log=call.log
         ) from error
     failed = ToolError(call.step, kind, reason, log=call.log, excess=watch.excess)
+    failed.add_note(f"the log ends:\n{watch.tail()}")
     if kind is FailureKind.DISK_FULL:
         raise failed from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(call.directory))
     raise failed
