@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +97,18 @@ def build_result(part: Part, folder: Path) -> BuildResult:
     fits = bool(facts["fits"])
     reports = read_implementation_reports(folder / "reports", part.device, placed=fits)
     estimate = _estimate(part)
-    placed = reports.placed
+    # Reports write the device in a way of their own.
+    synthesised = replace(reports.synthesised.utilization, device=part.device)
+    placed = reports.placed and replace(reports.placed.utilization, device=part.device)
     artefacts = {role: folder / file for role, file in _ARTEFACTS.items()}
     return BuildResult(
-        reports.synthesised.utilization if placed is None else placed.utilization,
+        placed or synthesised,
         estimate.cycles,
         estimate.slowest,
         (),
         {role: file for role, file in artefacts.items() if file.is_file()},
         source=Source.VIVADO_SYNTH if placed is None else Source.VIVADO_PLACED,
-        synthesised=None if placed is None else reports.synthesised.utilization,
+        synthesised=None if placed is None else synthesised,
         implementation=_implementation(part, facts, reports),
     )
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from finn.interface.settings import FINNSettings
 
 #: Modules of FINN that have imported the function with which it starts a tool.
+_STITCHING = "finn.transformation.fpgadataflow.create_stitched_ip"
 _LAUNCHERS = (
     "finn.util.hls",
-    "finn.transformation.fpgadataflow.create_stitched_ip",
+    _STITCHING,
     "finn.transformation.fpgadataflow.make_zynq_proj",
 )
 #: What runs a command in a folder, or raises.
@@ -91,6 +92,9 @@ def finn_session(
         launcher = _launcher(_no_tool if tools is None else tools.call)
         for name in _LAUNCHERS:
             stack.enter_context(replaced(import_module(name), "launch_process_helper", launcher))
+        # A tool has ended when its call returns: FINN would wait for what it did not leave.
+        stitching = import_module(_STITCHING)
+        stack.enter_context(replaced(stitching, "wait_for_file", lambda path, **_: path.is_file()))
         try:
             yield
         except (DseError, OSError, MemoryError):

@@ -13,7 +13,11 @@ from tcl_shell import Command, TclShell, options
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"', re.M)
 _PRAGMA = re.compile(r"^\s*#pragma\s+HLS\s+INTERFACE\s+(.*)$", re.M | re.I)
-_STREAM = r"hls::stream\s*<\s*(?:hls::\w+<)?\s*ap_u?int\s*<\s*(\d+)\s*>.*?>\s*>?\s*&\s*{name}\b"
+#: A stream of words, or of hls::vector<word, lanes>.
+_STREAM = (
+    r"hls::stream\s*<\s*(?:hls::\w+\s*<)?\s*ap_u?int\s*<\s*(\d+)\s*>\s*(?:,\s*(\d+)\s*>)?"
+    r"[^&]*&\s*{name}\b"
+)
 
 
 def run_hls(session: Session) -> None:
@@ -225,7 +229,8 @@ def _interfaces(text: str, top: str) -> tuple[list[ip.Bus], list[ip.Port]]:
             mode = given.get("mode", mode).lower()
         if mode == "axis":
             stream = re.search(_STREAM.format(name=re.escape(port)), text)
-            width = -(-int(stream[1]) // 8) * 8 if stream else None
+            bits = int(stream[1]) * int(stream[2] or 1) if stream else 0
+            width = -(-bits // 8) * 8 if stream else None
             direction = "Master" if port.startswith(("out", "m_")) else "Slave"
             buses[port] = ip.Bus(port, direction, ip.AXIS, width)
         elif mode == "m_axi":
