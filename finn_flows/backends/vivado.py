@@ -18,6 +18,7 @@ from finn_flows.tool_process import Limits
 from finn_flows.vendor.installed import tool_version
 from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
 from finn_flows.vivado.board import VivadoBoard
+from reports.sweep_record import SweepRecord
 from reports.utilization import Source
 
 #: Changes with every change of ours that can change the numbers (part of the store's key).
@@ -85,16 +86,34 @@ class VivadoBackend:
 
         if not part.network.layers:
             return BuildResult(None, None, None, ())
-        self._check_device(part)
-        write_status(directory, "waiting for another build of this part")
-        with KeptSteps(cache_directory("vivado") / part.key(self)) as steps:
-            folder = steps.folder / _RESULT
-            make = partial(self._make, part, steps, directory)
-            steps.do("result", part.key(self), make, outputs=[folder])
-            _empty(steps.folder)
-            shutil.copytree(folder, directory, dirs_exist_ok=True)
+        self._bring(part, directory)
         clear_status(directory)
         return build_result(part, directory)
+
+    def write_folder(self, part: Part, record: SweepRecord, directory: Path) -> list[Path]:
+        """Everything of ``part``, built before as ``record`` says; the paths.
+
+        See :mod:`finn_flows.vivado.part_folder`.
+        """
+        from finn_flows.vivado.part_folder import write_part_folder
+
+        self._bring(part, directory)
+        clear_status(directory)
+        versions = self.tool_versions()
+        return write_part_folder(part, self._board(), record, versions, directory)
+
+    def _bring(self, part: Part, directory: Path) -> None:
+        """Copy what is kept of a build of ``part`` into ``directory``; build it if it is new."""
+        self._check_device(part)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_status(directory, "waiting for another build of this part")
+        key = part.key(self)
+        with KeptSteps(cache_directory("vivado") / key) as steps:
+            folder = steps.folder / _RESULT
+            make = partial(self._make, part, steps, directory)
+            steps.do("result", key, make, outputs=[folder])
+            _empty(steps.folder)
+            shutil.copytree(folder, directory, dirs_exist_ok=True)
 
     def _make(self, part: Part, steps: KeptSteps, directory: Path) -> None:
         """Everything of ``part`` that is kept, in the folder of ``steps``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from dse.errors import BuildError
 from finn_flows.backends.interface import Part
+from finn_flows.cut import Cut, cut_tensor
 from finn_flows.dataflow import WIDTH_CONVERTER, is_hardware
 from finn_flows.fold_nodes import fold
 from finn_flows.hardware_network import WIRE, HardwareNetwork, hardware_network
+from finn_flows.network import Network
 from finn_flows.specialise import insert_converters, output_stream, specialise
+from finn_flows.wire_packing import WORD_BITS
 from reports.sweep_record import PartName
 
 if TYPE_CHECKING:
@@ -67,6 +71,16 @@ def host_operations(part: Part) -> list[tuple[str, list[float]]]:
         for node in model.graph.node
         if not is_hardware(node)
     ]
+
+
+def is_dense(whole: Network, cut: Cut) -> bool:
+    """Whether words of 64 bits hold the values at ``cut`` with none left over.
+
+    Only then is the stream there one of such words; else it is as wide as its layer makes it.
+    """
+    tensor = cut_tensor(whole, cut)
+    values = math.prod(tensor.shape)
+    return WORD_BITS % tensor.type.bits == 0 and values * tensor.type.bits % WORD_BITS == 0
 
 
 def into_partitions(
