@@ -85,13 +85,13 @@ def _what_is_compared(table: SplitTable, source: Source) -> list[str]:
 
 
 def _is_of_finn(table: SplitTable, source: Source) -> bool:
-    """Whether these first parts were built here: of imported reports no layers are known."""
+    """Whether these first parts were built here: imported reports say nothing of cycles."""
     built = [
         entry
         for entry in table.entries
         if entry.source is source and entry.part is PartName.FIRST and entry.utilization
     ]
-    return bool(built) and all(entry.layers for entry in built)
+    return bool(built) and all(entry.cycles is not None for entry in built)
 
 
 def _vendor_circuit(table: SplitTable, source: Source) -> str:
