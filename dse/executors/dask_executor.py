@@ -37,6 +37,8 @@ _CONNECT_SECONDS = 10.0
 #: How long workers that are there may take to say what software they have, before the sweep begins
 #: with the others.
 _MEETING_SECONDS = 10.0
+#: Loggers that are given a level of their own.
+_CHATTY = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 _ADDRESS = re.compile(
     r"(?:[a-z]+://)?[^\s/:]+:[0-9]{1,5}|[a-z]+://\[[0-9A-Fa-f:.%a-z]+\]:[0-9]{1,5}"
 )
@@ -81,7 +83,8 @@ class DaskExecutor:
         self._pull = pull
         self._workers: dict[str, DaskWorkers] = {}
         self._client: Client | None = None
-        self._replace_lost: Callable[[bool], None] = lambda lost: None
+        #: Told often whether workers were lost; sees to jobs.
+        self._look_at_jobs: Callable[[bool], None] = lambda lost: None
 
     @classmethod
     def from_choice(cls, choice: ExecutorChoice) -> Self:
@@ -106,7 +109,7 @@ class DaskExecutor:
                 from dse.executors.slurm_cluster import slurm_cluster
 
                 cluster = stack.enter_context(slurm_cluster(self._slurm))
-                address, self._replace_lost = cluster.dask, cluster.replace_lost
+                address, self._look_at_jobs = cluster.dask, cluster.look
             try:
                 client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="dse")
             except (OSError, ValueError) as error:
@@ -137,6 +140,7 @@ class DaskExecutor:
             here = backend.tool_versions()
         workers = self._workers_for(backend, here)
         while workers.tools is None:
+            self._look_at_jobs(False)
             workers.look(note)
             if workers.tools is None:
                 time.sleep(0.05)
@@ -168,7 +172,7 @@ class DaskExecutor:
         try:
             while True:
                 workers.look(watch.note)
-                self._replace_lost(run.give_up_lost())
+                self._look_at_jobs(run.give_up_lost())
                 starved = False
                 while run.running < most and not starved:
                     room = workers.free()
@@ -218,7 +222,7 @@ class DaskExecutor:
 @contextlib.contextmanager
 def _quiet() -> Generator[None, None, None]:
     """Dask logs to stderr that it lost somebody; here that is one line of ours."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "dask_jobqueue")]
+    loggers = [logging.getLogger(name) for name in _CHATTY]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Between looks at whether the task is still wanted, and what it is at.
 _LOOK_SECONDS = 0.5
 #: How long a process without a task stays, for the next one.
-_IDLE_SECONDS = 10.0
+_IDLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.errors import ExecutorError
-from dse.executors.slurm_file import SlurmJobs, read_slurm_file
+from dse.executors.slurm_file import read_slurm_file
 
 #: Dask forgets the job of a lost worker only after a while; until then it asks for no other.
 _FORGOTTEN_SECONDS = 60.0
@@ -19,50 +19,66 @@ _ASK_SECONDS = 5.0
 class SlurmCluster:
     """A scheduler in this process, and jobs that start its workers; ``dask``: for a client."""
 
-    def __init__(self, jobs: SlurmJobs, dask: Any) -> None:
+    def __init__(self, jobs: int, dask: Any, path: Path, refusals: list[Exception]) -> None:
         self.dask = dask
-        self._jobs = jobs.jobs
+        self._jobs = jobs
+        self._path = path
+        self._refusals = refusals
         self._lost = 0.0
         self._asked = 0.0
 
-    def scale(self) -> None:
-        """Ask for jobs until there are as many as the file says."""
-        self._asked = time.monotonic()
-        self.dask.scale(jobs=self._jobs)
-
-    def replace_lost(self, lost: bool) -> None:
+    def look(self, lost: bool) -> None:
         """To be called often: ask for jobs in the place of those whose worker is ``lost``.
 
-        Only for those: a job that never had a worker would fail again and again.
+        Only of those: a job that never had a worker would fail again and again. Raises
+        ExecutorError where Slurm refused every job.
         """
+        if self._refusals and not any(job.job_id for job in self.dask.workers.values()):
+            raise ExecutorError(
+                f"no job can be submitted: {_reason(self._refusals[0])}", where=self._path
+            )
         now = time.monotonic()
         if lost:
             self._lost = now
-        if (
-            self._lost
-            and now - self._lost < _FORGOTTEN_SECONDS
-            and now - self._asked > _ASK_SECONDS
-        ):
-            self.scale()
+        soon = self._lost and now - self._lost < _FORGOTTEN_SECONDS
+        if not self._asked or (soon and now - self._asked > _ASK_SECONDS):
+            self._asked = now
+            self.dask.scale(jobs=self._jobs)
 
 
 @contextmanager
 def slurm_cluster(path: Path) -> Iterator[SlurmCluster]:
-    """A cluster as the TOML file says, with its jobs submitted; they are cancelled at the end.
+    """A cluster as the TOML file says; its jobs are cancelled at the end.
 
-    Raises InputError for a file that cannot be used, ExecutorError where Slurm refuses.
+    Raises InputError for a file that cannot be used, ExecutorError where dask-jobqueue is missing
+    or the network interface is.
     """
     jobs = read_slurm_file(path)
     try:
-        from dask_jobqueue.slurm import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster, SLURMJob
     except ImportError as error:
         from dse.executors.dask_executor import INSTALL
 
         raise ExecutorError(f"dask-jobqueue is not installed; to install it: {INSTALL}") from error
+    refusals: list[Exception] = []
+
+    class Job(SLURMJob):
+        """Remembers why it was not submitted, which Dask only logs."""
+
+        async def _submit_job(self, script: str) -> str:
+            try:
+                said: str = await super()._submit_job(script)
+            except Exception as error:
+                refusals.append(error)
+                raise
+            return said
+
+    job_class: Any = Job  # what is declared is an instance
     offered = " ".join(f"{tag}={amount:g}" for tag, amount in jobs.resources.items())
     arguments = ["--resources", f"'{offered}'"] if offered else []
     try:
         dask = SLURMCluster(
+            job_cls=job_class,
             queue=jobs.queue,
             account=jobs.account,
             cores=jobs.builds,
@@ -82,18 +98,20 @@ def slurm_cluster(path: Path) -> Iterator[SlurmCluster]:
             python=jobs.python,
             death_timeout=jobs.death_timeout,
             job_name="dse",
-            scheduler_options={"dashboard_address": None},
+            scheduler_options={"dashboard_address": "127.0.0.1:0"},
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ExecutorError(f"no cluster can be made: {error}", where=path) from error
-    cluster = SlurmCluster(jobs, dask)
     try:
-        try:
-            cluster.scale()
-            dask.sync(dask._correct_state)  # the first jobs, so that a refusal is seen
-        except Exception as error:
-            raise ExecutorError(f"sbatch failed: {error}", where=path) from error
-        yield cluster
+        yield SlurmCluster(jobs.jobs, dask, path, refusals)
     finally:
         with suppress(Exception):
             dask.close(timeout=20)
+
+
+def _reason(refusal: Exception) -> str:
+    """What sbatch said, or why it could not be started."""
+    if isinstance(refusal, FileNotFoundError):
+        return "sbatch is not on PATH; submit from a machine that has Slurm"
+    _, _, said = str(refusal).partition("stderr:")
+    return said.strip() or str(refusal)

@@ -54,8 +54,9 @@ def killed_now_and_then(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("allowed_failures", ["0", "3"])
-@pytest.mark.parametrize("pull", [False, True], ids=["shared", "pulled"])
+@pytest.mark.parametrize(
+    ("pull", "allowed_failures"), [(False, "0"), (True, "3")], ids=["shared", "pulled"]
+)
 def test_thirty_builds_while_workers_are_killed(
     orders: Path,
     tmp_path: Path,
