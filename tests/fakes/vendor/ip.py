@@ -51,9 +51,12 @@ class Block:
         return self.vlnv.split(":")[2]
 
 
+_FOLDER = re.compile(r'"/[^"\n]*/')
+
+
 def size_of(text: str, scale: float = 1.0) -> dict[str, int]:
-    """Counts that follow from a text alone: another text, other counts."""
-    digest = hashlib.sha256(text.encode()).digest()
+    """Counts that follow from a text alone, but for where files lie: another text, other counts."""
+    digest = hashlib.sha256(_FOLDER.sub('"', text).encode()).digest()
     logic = int((120 + int.from_bytes(digest[:2], "big") % 700) * scale)
     return {
         "lut_as_logic": logic,
