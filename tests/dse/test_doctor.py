@@ -11,6 +11,7 @@ import pytest
 import dse.doctor
 from finn_flows.backends import BACKENDS
 from tests.dse.test_cli import invoke
+from tests.fakes.vendor_tools import VendorTools
 
 
 def test_every_package_of_this_environment_is_found_with_its_version() -> None:
@@ -67,5 +68,24 @@ def test_a_compiler_that_is_named_but_not_there_is_missing(
 
 def test_it_fits_one_screen() -> None:
     lines = invoke("doctor").stdout.splitlines()
-    assert len(lines) <= 30
+    assert len(lines) <= 36
     assert max(len(line) for line in lines) <= 100
+
+
+def test_what_builds_with_vivado_need_is_found(
+    vendor_tools: VendorTools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = dse.doctor.examine()
+    tools = {one.name: one.version for one in found.executables}
+    assert tools["vivado"] == str(vendor_tools.root / "Xilinx/Vivado/2022.2/bin/vivado")
+    libraries = {one.name: one.version for one in found.libraries}
+    assert libraries["finn-hlslib"] == str(vendor_tools.dependencies / "finn-hlslib")
+    assert libraries["board files"] == "3 boards"
+    (vivado,) = [one for one in found.backends if one.name == "vivado"]
+    assert vivado.is_ready
+    monkeypatch.setenv("FINN_DEPS", str(vendor_tools.root))
+    found = dse.doctor.examine()
+    (vivado,) = [one for one in found.backends if one.name == "vivado"]
+    assert vivado.missing == ("finn-hlslib",)
+    # Not everybody builds with it: the rest is as healthy as before.
+    assert found.is_healthy
