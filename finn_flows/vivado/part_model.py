@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dse.errors import BuildError
 from finn_flows.backends.interface import Part
 from finn_flows.cut import Cut, cut_tensor
-from finn_flows.dataflow import WIDTH_CONVERTER, is_hardware
+from finn_flows.dataflow import WIDTH_CONVERTER, is_hardware, quiet_finn
 from finn_flows.fold_nodes import fold
 from finn_flows.hardware_network import WIRE, HardwareNetwork, hardware_network
 from finn_flows.network import Network
@@ -48,11 +48,17 @@ def part_model(part: Part, fifo_depths: Mapping[str, int]) -> ModelWrapper:
 
     Raises BuildError for a part without layers, FoldingError for an illegal folding.
     """
+    from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
+
     if not part.network.layers:
         raise BuildError(f"{part} has no layers: there is nothing to build")
     hardware = hardware_network(part.whole)
     second = part.name is PartName.SECOND
-    model = specialise(hardware.part(part.cut, second), part.device)
+    # As FINN's builder does once accumulators are as narrow as they can be: without it HLS stores
+    # thresholds of 33 bits.
+    with quiet_finn():
+        narrow = hardware.part(part.cut, second).transform(RoundAndClipThresholds())
+    model = specialise(narrow, part.device)
     fold(hardware, model, part.folding)
     model = insert_converters(
         model, part.device, wire_before=second, wire_after=part.name is PartName.FIRST

@@ -36,8 +36,8 @@ _ZYNQ_TYPE = {"zynq-7000": "zynq_7000", "zynq-ultrascale+": "zynq_us+"}
 
 
 def clock_period_ns(clock_mhz: float) -> float:
-    """What FINN, HLS and the packaged blocks are given: nanoseconds, to a femtosecond."""
-    return round(1000 / clock_mhz, 6)
+    """What FINN, HLS and the packaged blocks are given. Not rounded: FINN takes Hz out of it."""
+    return 1000 / clock_mhz
 
 
 @contextmanager
