@@ -13,6 +13,7 @@ from finn_flows.backends.interface import Backend
 
 if TYPE_CHECKING:
     from finn_flows.backends.vivado import VivadoBackend
+    from finn_flows.tool_process import Limits
     from finn_flows.vivado.board import VivadoBoard
 
 DEFAULT_CLOCK_MHZ = 100.0
@@ -76,18 +77,22 @@ def choose_backends(
     return backends
 
 
+def tool_limits(limits: Limits, hours: float | None, memory_gb: float | None) -> Limits:
+    """``limits`` of a vendor's tool, with those that were given in place of its own."""
+    if hours is not None:
+        limits = replace(limits, seconds=3600 * hours)
+    if memory_gb is not None:
+        limits = replace(limits, memory_bytes=round(memory_gb * 1024**3))
+    return limits
+
+
 def _set_up(backend: VivadoBackend, target: BuildTarget, instead: Sequence[str]) -> None:
     from finn_flows.vivado.installation import find_installation
 
     if target.here:
         find_installation(instead)
     backend.board = _board(target)
-    limits = backend.limits
-    if target.tool_hours is not None:
-        limits = replace(limits, seconds=3600 * target.tool_hours)
-    if target.tool_memory_gb is not None:
-        limits = replace(limits, memory_bytes=round(target.tool_memory_gb * 1024**3))
-    backend.limits = limits
+    backend.limits = tool_limits(backend.limits, target.tool_hours, target.tool_memory_gb)
     if target.here:
         backend.check()
 

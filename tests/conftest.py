@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from finn_flows.cache_directory import CACHE_VARIABLE
+from tests.fakes.vendor_tools import vendor_tools
+
+__all__ = ["vendor_tools"]
 
 # A job in the background starts with Ctrl-C ignored, and hands that down: what tests show with
 # SIGINT they would then show of nothing.

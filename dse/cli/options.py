@@ -160,6 +160,24 @@ def hardware_options(command: Command) -> Command:
     )
 
 
+#: Limits of one run of a vendor's tool.
+_TOOL_LIMITS = (
+    click.option(
+        "--tool-hours",
+        type=NumberRange(min=0, min_open=True),
+        metavar="HOURS",
+        help="Longest that one run of Vivado or Vitis HLS may take. [default: 12]",
+    ),
+    click.option(
+        "--tool-memory",
+        "tool_memory_gb",
+        type=NumberRange(min=0, min_open=True),
+        metavar="GIB",
+        help="Most memory that one run of Vivado or Vitis HLS may take. [default: 32]",
+    ),
+)
+
+
 def build_target_options(command: Command) -> Command:
     """``board_file: Path | None``, ``tool_hours``, ``tool_memory_gb: float | None``.
 
@@ -173,20 +191,13 @@ def build_target_options(command: Command) -> Command:
             metavar="FILE.toml",
             help="Boards that FINN does not know, for --board (docs/adding-a-board.md).",
         ),
-        click.option(
-            "--tool-hours",
-            type=NumberRange(min=0, min_open=True),
-            metavar="HOURS",
-            help="Longest that one run of Vivado or Vitis HLS may take. [default: 12]",
-        ),
-        click.option(
-            "--tool-memory",
-            "tool_memory_gb",
-            type=NumberRange(min=0, min_open=True),
-            metavar="GIB",
-            help="Most memory that one run of Vivado or Vitis HLS may take. [default: 32]",
-        ),
+        *_TOOL_LIMITS,
     )
+
+
+def tool_limit_options(command: Command) -> Command:
+    """``tool_hours``, ``tool_memory_gb: float | None``: for tool_limits."""
+    return _add(command, *_TOOL_LIMITS)
 
 
 def given_clock(clock_mhz: float) -> float | None:

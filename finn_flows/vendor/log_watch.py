@@ -79,6 +79,12 @@ class LogWatch:
         places = ("run", "script", "tool", "after")
         return next((self._first_errors[at] for at in places if at in self._first_errors), None)
 
+    @property
+    def has_only_consequences(self) -> bool:
+        """Whether the logs name no cause, but do say that something failed before: as Vivado does
+        of a run whose process was killed."""
+        return set(self._first_errors) == {"after"}
+
     def last_line(self) -> str | None:
         """What was printed last, blank lines aside."""
         return next((_short(line) for line in reversed(self._tail) if line.strip()), None)
@@ -105,7 +111,9 @@ class LogWatch:
             self._first_errors.setdefault(place, _short(text))
         kind = messages.kind_of(line)
         if kind is not None:
-            self._first_of_kind.setdefault(kind, line)
+            known = self._first_of_kind.setdefault(kind, line)
+            if messages.error_text(known) is None and messages.error_text(line) is not None:
+                self._first_of_kind[kind] = line  # says it better than a warning before it
         excess = messages.excess_of(line) if kind is FailureKind.DOES_NOT_FIT else None
         if excess is not None:
             self._excess.setdefault(excess.resource, excess)

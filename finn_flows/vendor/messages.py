@@ -15,6 +15,7 @@ _ERROR = re.compile(r"^\s*(?:ERROR:|@E )\s*(?P<text>.*\S)")
 #: Said of earlier failures, not what failed: the first ERROR before it is what a person wants.
 _FOLLOWS = re.compile(
     r"\[Common 17-39\]|\[Vivado 12-13638\]|due to earlier errors|\[Common 17-69\]|"
+    r"see the log of run \w+|"  # our own scripts
     r"\[v\+\+ 60-(?:399|599|661|702|703|806)\]|\[VPL 60-(?:399|773|806)\]|\[HLS 200-70\]",
 )
 

@@ -62,14 +62,16 @@ def why_it_failed(
     if not well and is_full(directory):
         return FailureKind.DISK_FULL, os.strerror(errno.ENOSPC)
     number = _signal_of(run)
-    if number is not None and kernel_killed and number == signal.SIGKILL:
+    silent = number == signal.SIGKILL or watch.has_only_consequences
+    if kernel_killed and silent:
         return FailureKind.OUT_OF_MEMORY, "killed by the kernel for want of memory"
     if kind is not None:
         return kind, watch.reason() or kind.value
     if number is not None:
         return FailureKind.CRASH, f"killed by {_signal_name(number)}"
     if reason := watch.reason():
-        return FailureKind.REFUSED, reason
+        crashed = watch.has_only_consequences
+        return FailureKind.CRASH if crashed else FailureKind.REFUSED, reason
     if run.exit_code == _NOT_FOUND:
         return FailureKind.TOOL_MISSING, watch.last_line() or "command not found"
     if run.exit_code != 0:

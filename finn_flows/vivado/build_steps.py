@@ -28,7 +28,12 @@ from finn_flows.vendor.tool_call import ToolCall, call_tool
 from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.finn_session import FinnTools, finn_session, tool_environment
 from finn_flows.vivado.hls_blocks import HLS_LOG, code_folder, hls_block, hls_key, hls_makes
-from finn_flows.vivado.implementation_reports import PROJECT, report_names, report_script
+from finn_flows.vivado.implementation_reports import (
+    PROJECT,
+    read_implementation_reports,
+    report_names,
+    report_script,
+)
 from finn_flows.vivado.installation import VivadoInstallation
 from finn_flows.vivado.part_model import into_partitions, layer_of, part_model
 from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
@@ -305,6 +310,8 @@ class PartBuild:
         makes = [folder / name for name in report_names(placed=overlay.fits)]
         command = ("vivado", "-mode", "batch", "-source", script.name)
         seconds = self.call("reports", command, folder, *makes)
+        # Here, since what is damaged must not be kept: it is written anew the next time.
+        read_implementation_reports(folder, self.part.device, placed=overlay.fits)
         outputs += makes
         return {"seconds": seconds}
 

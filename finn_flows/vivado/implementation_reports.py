@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from dse.errors import ReportError
+from finn_flows.vendor.checked_report import Kind, read_checked
 from finn_flows.vendor.failure import FailureKind, ToolError
-from reports.readers.read_report import read_report
 from reports.readers.records import (
     PowerReport,
-    Provenance,
-    Report,
     TimingReport,
     UtilizationReport,
 )
-from reports.utilization import Scope, Stage
+from reports.utilization import Stage
 
 #: What FINN calls its project around a part, and the module around everything in it.
 PROJECT, TOP = "finn_zynq_link", "top_wrapper"
 SYNTHESISED, PLACED = "synthesised_utilization.rpt", "placed_utilization.rpt"
 TIMING, POWER = "timing_summary.rpt", "power.rpt"
 _STEP = "reports"
-_Kind = TypeVar("_Kind", UtilizationReport, TimingReport, PowerReport)
 
 
 @dataclass(frozen=True)
@@ -83,32 +78,14 @@ def read_implementation_reports(
     )
 
 
-def _read(file: Path, kind: type[_Kind], device: str) -> _Kind:
-    try:
-        reports: list[Report] = read_report(file, Scope.WITH_SHELL)
-    except ReportError as error:
-        raise ToolError(_STEP, FailureKind.DAMAGED_RESULT, str(error)) from error
-    report = reports[0]
-    if len(reports) != 1 or not isinstance(report, kind):
-        raise _damaged(file, f"is not one {kind.__name__}")
-    provenance: Provenance = report.provenance
-    if provenance.design not in (None, TOP):
-        raise _damaged(file, f"is of design {provenance.design}, not of {TOP}")
-    if not _same_device(provenance.device, device):
-        raise _damaged(file, f"is for {provenance.device}, not for {device}")
-    return report
+def _read(file: Path, kind: type[Kind], device: str) -> Kind:
+    return read_checked(file, kind, step=_STEP, design=TOP, device=device)
 
 
 def _check_stage(file: Path, report: UtilizationReport, stage: Stage) -> None:
     found = report.utilization.stage
     if found is not stage:
         raise _damaged(file, f"is of a design {found.value}, not {stage.value}")
-
-
-def _same_device(said: str, device: str) -> bool:
-    """Reports leave out hyphens and the xc, and some of them speed and temperature grades."""
-    plain, expected = (name.lower().removeprefix("xc").replace("-", "") for name in (said, device))
-    return bool(plain) and expected.startswith(plain)
 
 
 def _damaged(file: Path, what: str) -> ToolError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,24 @@ class VendorTools:
         for counter in self.root.glob("faults.json.*"):
             counter.unlink()
         self.fault_file.write_text(json.dumps(faults))
+
+    def processes(self) -> list[int]:
+        """Processes that were started with these tools' variables, and are at work yet."""
+        mark = f"FAKE_VENDOR_RECORD={self.record_file}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has gone, or is another user's
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                if state != "Z" and mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+    def assert_no_process_is_left(self) -> None:
+        """A killed process may take a moment to go."""
+        end = time.monotonic() + 5
+        while self.processes():
+            assert time.monotonic() < end, self.processes()
+            time.sleep(0.02)
 
     def forget(self) -> None:
         """Empty record, no faults."""

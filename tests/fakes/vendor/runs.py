@@ -95,7 +95,7 @@ def wait(vivado: Vivado, name: str) -> None:
 
     saved = open_project(project.folder / f"{project.name}.xpr")
     if saved is not None:
-        project.runs = saved.runs
+        project.runs, project.properties = saved.runs, saved.properties
     log = project.run_folder(name) / "runme.log"
     if log.exists():
         session.say(log.read_text())
