@@ -25,8 +25,8 @@ def pynq_contents(request: StageRequest) -> StageContents:
     """The bitstream with its description, and weights and thresholds as they are written.
 
     ``request.overlay``: a folder of ``dse build`` for this very part, in which overlay.tcl was run.
-    Raises InputError without one; DeployError, naming the file, for one that is missing or damaged
-    and for the folder of another part.
+    Raises InputError without one; DeployError, naming the file, for one that is missing or damaged,
+    for the folder of another part, and for an overlay that FINN built.
     """
     position = request.part.position
     if request.overlay is None:
@@ -68,12 +68,22 @@ def _transfer_seconds(facts: dict[str, Any]) -> float:
 
 
 def _part_facts(path: Path) -> dict[str, Any]:
+    from finn_flows.vivado.part_folder import FORMAT as FINN_FORMAT
+
+    found = None
     try:
         facts: dict[str, Any] = json.loads(_read(path))
-        if (facts["format"], facts["version"]) == (FORMAT, FORMAT_VERSION):
+        found = facts["format"]
+        if (found, facts["version"]) == (FORMAT, FORMAT_VERSION):
             return facts
     except (ValueError, KeyError, TypeError):
         pass
+    if found == FINN_FORMAT:
+        raise DeployError(
+            "an overlay of FINN's, which FINN's driver runs and the engine pynq cannot",
+            where=path,
+            expected="the folder of `dse build --backend yosys`, with overlay.tcl run in it",
+        )
     raise DeployError(
         "not what `dse build` writes", where=path, expected=f"{FORMAT} version {FORMAT_VERSION}"
     )

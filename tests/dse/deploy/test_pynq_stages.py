@@ -25,6 +25,7 @@ from finn_flows.folding import Folding, published_folding
 from finn_flows.integer_reference import run_integers
 from finn_flows.network import Network
 from finn_flows.network_file import load_network, save_network
+from finn_flows.vivado.part_folder import FORMAT as FINN_FORMAT
 from finn_flows.weights import load_weights
 from reports.sweep_record import PartName
 from tests.dse.deploy.chained_engines import chained, loaded
@@ -265,6 +266,10 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
         (lambda f: (f / "overlay" / "part.hwh").unlink(), r"part\.hwh: cannot read"),
         (lambda f: (f / "part.json").unlink(), r"part\.json: cannot read"),
         (lambda f: (f / "part.json").write_text("{}"), r"part\.json: not what `dse build` writes"),
+        (
+            lambda f: _edit(f, lambda facts: facts.update(format=FINN_FORMAT)),
+            "an overlay of FINN's, which FINN's driver runs.*--backend yosys",
+        ),
         (
             lambda f: _edit(f, lambda facts: facts.update(network_sha256="0")),
             "a part of another network",
