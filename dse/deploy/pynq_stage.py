@@ -9,8 +9,8 @@ from typing import Any
 
 from dse.deploy.stage_request import StageContents, StageRequest
 from dse.errors import DeployError, InputError
-from finn_flows.circuit.part_folder import FORMAT, FORMAT_VERSION, PART_FILE
 from finn_flows.cut import CutTensor
+from finn_flows.part_facts import FORMAT, FORMAT_VERSION, PART_FILE
 
 BITSTREAM, HARDWARE = "overlay.bit", "overlay.hwh"
 CONFIGURATION = "configuration.bin"
