@@ -19,7 +19,8 @@ from bench.layer_cache import layer_cache
 from bench.pipeline_compute import pipeline_compute
 from bench.pipeline_transport import MIDDLE_BYTES, pipeline_transport
 from bench.report_reading import report_reading
-from bench.tables import comparison_table, compute_table, transport_table
+from bench.sweep_executors import sweep_executors
+from bench.tables import comparison_table, compute_table, executor_table, transport_table
 
 #: What runs under a name, and the table of what it found.
 BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], Table]]] = {
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], Table]]
         transport_table,
     ),
     "compute": (pipeline_compute, compute_table),
+    "executor": (sweep_executors, executor_table),
 }
 #: Of tables that go into a file or a pipe.
 _WIDTH = 140

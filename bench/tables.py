@@ -9,6 +9,7 @@ from rich.table import Table
 from bench.comparison import Comparison
 from bench.pipeline_compute import TARGET, ComputingPipeline
 from bench.pipeline_transport import IMAGES, ResponseTimes
+from bench.sweep_executors import ExecutorOverhead
 
 
 def comparison_table(results: Sequence[Comparison]) -> Table:
@@ -76,6 +77,24 @@ def compute_table(results: Sequence[ComputingPipeline]) -> Table:
             f"{1 / result.interval:,.0f}",
             f"{1 / result.unsplit:,.0f}",
             f"{result.speedup:.2f}x",
+        )
+    return table
+
+
+def executor_table(results: Sequence[ExecutorOverhead]) -> Table:
+    """A row for each executor."""
+    table = Table(title="Builds that only write 4 MB, one at a time, ms from one to the next")
+    table.add_column("Executor")
+    table.add_column("Builds", justify="right")
+    table.add_column("ms/build (least – most of a round)", justify="right")
+    table.add_column("Over local", justify="right")
+    for result in results:
+        over = result.over_local
+        table.add_row(
+            result.name,
+            f"{result.builds:,}",
+            f"{result.ms:,.1f} ({result.least:,.1f} – {result.most:,.1f})",
+            "" if over is None else f"{over:+,.1f} ms",
         )
     return table
 

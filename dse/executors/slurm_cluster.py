@@ -56,6 +56,7 @@ def slurm_cluster(path: Path) -> Iterator[SlurmCluster]:
     jobs = read_slurm_file(path)
     try:
         from dask_jobqueue.slurm import SLURMCluster, SLURMJob
+        from distributed.deploy.spec import ProcessInterface
     except ImportError as error:
         from dse.executors.dask_executor import INSTALL
 
@@ -63,15 +64,14 @@ def slurm_cluster(path: Path) -> Iterator[SlurmCluster]:
     refusals: list[Exception] = []
 
     class Job(SLURMJob):
-        """Remembers why it was not submitted, which Dask only logs."""
+        """Remembers why it was not submitted, which Dask would log, and not close then."""
 
-        async def _submit_job(self, script: str) -> str:
+        async def start(self) -> None:
             try:
-                said: str = await super()._submit_job(script)
+                await super().start()
             except Exception as error:
                 refusals.append(error)
-                raise
-            return said
+                await ProcessInterface.start(self)
 
     job_class: Any = Job  # what is declared is an instance
     offered = " ".join(f"{tag}={amount:g}" for tag, amount in jobs.resources.items())

@@ -32,10 +32,18 @@ def test_all_of_them_and_what_cannot_be_measured_is_said(
     called: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.main([])
-    assert called == ["estimates", "images", "layers", "reports", "transport", "compute"]
+    assert called == [
+        "estimates",
+        "images",
+        "layers",
+        "reports",
+        "transport",
+        "compute",
+        "executor",
+    ]
     said = capsys.readouterr()
     assert "reports: not measured: no corpus" in said.err
-    assert said.out.count("2.0x (1.5") == 5
+    assert said.out.count("2.0x (1.5") == 6
 
 
 def test_those_that_are_named(called: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -13,6 +15,7 @@ from dse.design_point import failed_record
 from dse.point_result import PointResult, PointState
 from dse.progress import BarProgress, LineProgress, TimeLeft
 from dse.space import design_points
+from dse.sweep_build import Doing
 from tests.dse.sleeping_backend import SleepingBackend
 from tests.dse.small_network import small_folding, small_network
 
@@ -155,3 +158,45 @@ def test_the_bar_shows_count_points_and_time_left_on_one_line() -> None:
     assert "about 2 h 00 min left" in last
     assert "split 0, second part; split 1" in last
     assert len(last) <= 100
+
+
+def test_what_builds_are_at_stands_below_the_bar() -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100)
+    with BarProgress(console) as progress:
+        progress.started("vivado", 2, 0, 2)
+        progress.building(POINTS[0])
+        progress.building(POINTS[1])
+        progress.doing([Doing("whole network", 3725, "conv3, [MVAU]: HLS: csynth" + " x" * 60)])
+        progress.note("worker [a] is lost")
+        time.sleep(0.3)
+        shown = text.getvalue()
+        progress.doing([])
+        time.sleep(0.3)
+        after = text.getvalue()[len(shown) :]
+    lines = lines_of(io.StringIO(shown))
+    assert "worker [a] is lost" in lines
+    (line,) = {line for line in lines if "csynth" in line}
+    assert line.startswith("  whole network, 1 h 02 min: conv3, [MVAU]: HLS: csynth x x")
+    assert len(line) == 100
+    assert "0/2" in after
+    assert "csynth" not in after
+
+
+def test_a_log_has_what_a_build_is_at_when_that_changes_but_not_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = 0.0
+    monkeypatch.setattr("dse.progress.time.monotonic", lambda: clock)
+    text = io.StringIO()
+    progress = LineProgress(Console(file=text, width=40))
+    for clock, status in [(0, "a"), (1, "b"), (29, "c"), (31, "c"), (70, "c"), (90, "d")]:
+        progress.doing([Doing("whole", clock, status)])
+    progress.doing([])
+    progress.doing([Doing("whole", 1, "d")])
+    assert text.getvalue().splitlines() == [
+        "whole, 0.0 s: a",
+        "whole, 31 s: c",
+        "whole, 1 min 30 s: d",
+        "whole, 1.0 s: d",
+    ]
