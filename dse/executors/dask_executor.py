@@ -22,7 +22,7 @@ from dse.errors import DseError, ExecutorError, InputError
 from dse.executors import dask_task
 from dse.executors.dask_run import DaskRun
 from dse.executors.dask_workers import LOOK_SECONDS, DaskWorkers
-from dse.executors.interface import ExecutorChoice, Name, Watch, resources_of
+from dse.executors.interface import ExecutorChoice, Name, Watch, resources_of, tools_here
 from dse.executors.signals_wait import signals_wait
 from dse.worker import Outcome, Task
 from finn_flows.backends.interface import Backend
@@ -137,7 +137,7 @@ class DaskExecutor:
         build; the others must have the same."""
         here: Mapping[str, str] | None = None
         with suppress(DseError):
-            here = backend.tool_versions()
+            here = tools_here(backend)
         workers = self._workers_for(backend, here)
         while workers.tools is None:
             self._look_at_jobs(False)

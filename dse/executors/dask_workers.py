@@ -14,6 +14,7 @@ from uuid import uuid4
 from dse.counted import counted
 from dse.errors import ExecutorError
 from dse.executors import dask_task
+from dse.executors.interface import tools_here
 from dse.executors.software import difference, software_here
 from dse.worker import Outcome, describe
 from finn_flows.backends.interface import Backend
@@ -29,13 +30,13 @@ _ANSWER_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class VersionsTask:
-    """Ask ``backend`` for the versions of its tools."""
+    """Ask ``backend`` for the versions of its tools, and whether it can build at all."""
 
     backend: Backend
     directory: Path = Path()
 
     def run(self) -> dict[str, str]:
-        return self.backend.tool_versions()
+        return tools_here(self.backend)
 
 
 class Standing(Enum):

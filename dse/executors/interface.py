@@ -93,3 +93,15 @@ def resources_of(backend: Backend) -> dict[str, float]:
     ``resources``, such as ``{"vivado": 1}``; most have none and run anywhere.
     """
     return dict(getattr(backend, "resources", {}))
+
+
+def tools_here(backend: Backend) -> dict[str, str]:
+    """``backend.tool_versions()``. DseError, one line, if it cannot build on this machine.
+
+    A backend that needs what may not be installed says what is missing by a method ``check()``,
+    which raises; most have none.
+    """
+    check = getattr(backend, "check", None)
+    if check is not None:
+        check()
+    return backend.tool_versions()

@@ -44,6 +44,8 @@ class VivadoBackend:
     name = "vivado"
     source = Source.VIVADO_PLACED
     depends_on_clock = True
+    #: What a worker of a cluster must offer for one build (dse/executors/interface.py).
+    resources: Mapping[str, float] = {"vivado": 1}
 
     def __init__(
         self,
