@@ -15,11 +15,10 @@ from finn_flows.network import MaxPoolLayer
 from finn_flows.vivado.hls_blocks import code_folder
 from finn_flows.vivado.implementation_reports import PROJECT
 from reports.sweep_record import PartName
-from tests.fakes.vendor_tools import VendorTools, vendor_tools
+from tests.fakes.vendor_tools import VendorTools
 from tests.finn_flows.vivado.generated_code import nodes, thresholds_in_header, weights_in_memory
 from tests.finn_flows.vivado.parts import DEVICE, built, network, part_of
 
-__all__ = ["vendor_tools"]
 _CLOCK_MHZ = 142.8
 
 
@@ -176,6 +175,7 @@ def _plain(wires: list[str]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_code_of_a_layer_is_the_same_in_every_part(
     vendor_tools: VendorTools, tmp_path: Path, cache: Path
 ) -> None:
