@@ -73,6 +73,12 @@ def slurm_cluster(path: Path) -> Iterator[SlurmCluster]:
                 refusals.append(error)
                 await ProcessInterface.start(self)
 
+        async def close(self) -> None:
+            if self.job_id is not None:
+                await super().close()
+            # Dask waits for all to be closed, and nobody else says so of one without a worker.
+            await ProcessInterface.close(self)
+
     job_class: Any = Job  # what is declared is an instance
     offered = " ".join(f"{tag}={amount:g}" for tag, amount in jobs.resources.items())
     arguments = ["--resources", f"'{offered}'"] if offered else []
