@@ -18,6 +18,7 @@ from finn_flows.tool_process import Limits
 from finn_flows.vendor.installed import tool_version
 from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
 from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.copied_folder import copy_folder
 from reports.sweep_record import SweepRecord
 from reports.utilization import Source
 
@@ -115,7 +116,7 @@ class VivadoBackend:
             make = partial(self._make, part, steps, directory)
             steps.do("result", key, make, outputs=[folder])
             _empty(steps.folder)
-            shutil.copytree(folder, directory, dirs_exist_ok=True)
+            copy_folder(folder, directory)
 
     def _make(self, part: Part, steps: KeptSteps, directory: Path) -> None:
         """Everything of ``part`` that is kept, in the folder of ``steps``."""

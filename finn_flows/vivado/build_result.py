@@ -21,6 +21,7 @@ from finn_flows.backends.interface import BuildResult, Part
 from finn_flows.hardware_network import hardware_network
 from finn_flows.layer_estimates import LayerEstimates, PartEstimate
 from finn_flows.vivado.build_steps import PartBuild
+from finn_flows.vivado.copied_folder import copy_folder
 from finn_flows.vivado.hls_blocks import HLS_LOG
 from finn_flows.vivado.implementation_reports import (
     ImplementationReports,
@@ -53,7 +54,7 @@ def gather(build: PartBuild, folder: Path) -> None:
         (folder / BITSTREAM).parent.mkdir()
         shutil.copyfile(overlay.bitstream, folder / BITSTREAM)
         shutil.copyfile(overlay.handoff, folder / HANDOFF)
-        shutil.copytree(build.driver(overlay), folder / "driver")
+        copy_folder(build.driver(overlay), folder / "driver")
     for place, found in _texts(build.folder):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, folder / place)

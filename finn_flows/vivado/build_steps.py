@@ -246,6 +246,7 @@ class PartBuild:
             nonlocal seconds
             made = (directory / "ip" / "component.xml", directory / "all_verilog_srcs.txt")
             seconds += self.call(f"stitch {name}", command, directory, *made)
+            _check_one(f"stitch {name}", directory, f"*.*/sources_1/bd/{name}/hdl/{name}_wrapper.v")
             outputs.append(directory / "ip")
 
         with self.session(folder, call):
@@ -278,6 +279,7 @@ class PartBuild:
             started = time.monotonic()
             try:
                 self.call("overlay", command, directory, *_bitstream(directory))
+                _check_one("overlay", directory, f"{PROJECT}.*/sources_1/bd/top/hw_handoff/top.hwh")
             finally:
                 seconds += time.monotonic() - started
 
@@ -357,6 +359,13 @@ class PartBuild:
 def is_synthesised(project: Path) -> bool:
     """Whether the Vivado project in ``project`` has come through synthesis."""
     return any((project / f"{PROJECT}.runs" / "synth_1").glob("*.dcp"))
+
+
+def _check_one(step: str, directory: Path, pattern: str) -> None:
+    """ToolError unless a file fits ``pattern``: where it is depends on Vivado's release."""
+    if not any(file.stat().st_size for file in directory.glob(pattern)):
+        name = Path(pattern).name
+        raise ToolError(step, FailureKind.DAMAGED_RESULT, f"it ended well and did not make {name}")
 
 
 def _bitstream(project: Path) -> tuple[Path, ...]:

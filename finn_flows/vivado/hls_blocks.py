@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from finn_flows.cache_directory import cache_directory
 from finn_flows.vendor.kept_folders import KeptFolders
+from finn_flows.vivado.copied_folder import copy_folder
 
 if TYPE_CHECKING:
     import onnx
@@ -58,7 +59,7 @@ def hls_block(node: onnx.NodeProto, key: str, run: RunHls) -> float:
     kept = KeptFolders(cache_directory("hls-ip")).get(key, lambda folder: _make(node, folder, run))
     project = _project(code, node)
     shutil.rmtree(project, ignore_errors=True)
-    shutil.copytree(_project(kept, node), project)
+    copy_folder(_project(kept, node), project)
     block = project / _BLOCK
     custom = getCustomOp(node)
     custom.set_nodeattr("ipgen_path", str(project))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import InputError
+from finn_flows.cache_directory import cache_directory
 from finn_flows.vendor.installed import find_tool, require, tool_version
 from finn_flows.vivado.board import VivadoBoard
 
@@ -36,9 +37,9 @@ class VivadoInstallation:
         return "vitis_hls" if self.number <= _LAST_VITIS_HLS else "vitis-run"
 
     @property
-    def is_supported(self) -> bool:
-        """Whether finn-plus says that it works with this release; with others it may."""
-        return self.release in SUPPORTED
+    def remark(self) -> str | None:
+        """What to say of a release that finn-plus does not support; a build may work with it."""
+        return release_remark(self.release)
 
     def tool_folders(self) -> list[Path]:
         """Where its tools are: FINN looks on PATH alone."""
@@ -49,6 +50,13 @@ class VivadoInstallation:
     def number(self) -> tuple[int, int]:
         year, _, minor = self.release.partition(".")
         return int(year), int(minor)
+
+
+def release_remark(release: str) -> str | None:
+    """See :attr:`VivadoInstallation.remark`."""
+    if release in SUPPORTED:
+        return None
+    return f"Vivado {release} is not among those that finn-plus supports: {', '.join(SUPPORTED)}"
 
 
 def find_installation(instead: Sequence[str] = ()) -> VivadoInstallation:
@@ -71,6 +79,9 @@ def check_libraries(board: VivadoBoard, installation: VivadoInstallation) -> Non
     from finn.interface.settings import FINNSettings
 
     settings = FINNSettings.init(flow_config=Path("flow.yaml"), auto_set_environment_vars=False)
+    for folder in (cache_directory("vivado"), settings.finn_deps):
+        if any(letter.isspace() for letter in str(folder)):
+            raise InputError("the tools cannot take a folder with a space in it", where=folder)
     library = settings.finn_deps / "finn-hlslib" / "bnn-library.h"
     if not library.is_file():
         raise InputError("finn-hlslib is not there", where=library, expected=_REMEDY)

@@ -15,6 +15,7 @@ from finn_flows.backends.interface import Part
 from finn_flows.part_facts import PART_FILE, part_facts
 from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.build_result import BITSTREAM
+from finn_flows.vivado.installation import release_remark
 from finn_flows.vivado.part_model import host_operations, is_dense
 from reports.sweep_record import Implementation, SweepRecord
 from reports.utilization import RESOURCES
@@ -43,6 +44,7 @@ def write_part_folder(
     facts = {
         **part_facts(part, record),
         "board": {"name": board.name, "part": board.part, "board_part": board.board_part},
+        "remark": release_remark(tool_versions["vivado"]),
         "dense": part.cut is not None and is_dense(part.whole, part.cut),
         "host_operations": host_operations(part),
         "bitstream": (directory / BITSTREAM).is_file(),

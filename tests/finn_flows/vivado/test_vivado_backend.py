@@ -18,12 +18,13 @@ from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.cut import Cut
 from finn_flows.vendor.failure import FailureKind, ToolError
 from finn_flows.vivado.board import find_board
+from finn_flows.vivado.installation import find_installation
 from reports.devices import percent
 from reports.readers.read_report import read_report
 from reports.sweep_record import PartName, SweepRecord
 from reports.utilization import Scope, Source, Stage
 from tests.dse.small_network import small_folding, small_network
-from tests.fakes.vendor_tools import VendorTools
+from tests.fakes.vendor_tools import VendorTools, install
 from tests.finn_flows.vivado.parts import DEVICE, LIMITS
 
 PART = Part(small_network(), PartName.FIRST, Cut(1), small_folding("mine"), DEVICE, 100.0)
@@ -198,6 +199,10 @@ def test_what_is_missing_is_said_in_one_line(
         VivadoBackend(board=find_board("Ultra96")).check()
     with pytest.raises(BuildError, match=f"expected {find_board('Pynq-Z1').part} of Pynq-Z1"):
         ready.build(replace(PART, device="xc7z010clg400-1"), out)
+    with monkeypatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(out / "two words"))
+        with pytest.raises(InputError, match="two words/vivado: the tools cannot take"):
+            ready.check()
     shutil.rmtree(vendor_tools.dependencies / "finn-hlslib")
     with pytest.raises(InputError, match=r"finn-hlslib is not there.*finn deps update") as missing:
         ready.check()
@@ -206,3 +211,39 @@ def test_what_is_missing_is_said_in_one_line(
     monkeypatch.delenv("XILINX_VIVADO")
     with pytest.raises(InputError, match=r"not installed here: vivado.*estimate"):
         ready.check()
+
+
+@pytest.mark.parametrize(
+    ("release", "hls", "remark"),
+    [
+        ("2022.2", "vitis_hls", None),
+        ("2024.2", "vitis_hls", None),
+        ("2025.1", "vitis-run", "Vivado 2025.1 is not among those that finn-plus supports"),
+    ],
+)
+def test_the_release_decides_the_tool_for_hls(
+    release: str, hls: str, remark: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = install(tmp_path / "tools", ("vivado", "vitis_hls", "vitis-run"), release)
+    for name, value in tools.variables.items():
+        monkeypatch.setenv(name, value)
+    found = find_installation()
+    assert (found.release, found.hls) == (release, hls)
+    assert (found.remark or "").startswith(remark or "")
+    assert (found.remark is None) == (remark is None)
+    assert backend().tool_versions()["vivado"] == release
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", ["2024.2", "2025.1"])
+def test_a_later_release_builds_with_its_own_tools(
+    release: str, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = install(tmp_path / "tools", ("vivado", "vitis_hls", "vitis-run"), release)
+    for name, value in tools.variables.items():
+        monkeypatch.setenv(name, value)
+    result = backend().build(PART, out)
+    assert result.utilization is not None
+    assert result.utilization.tool_version == release
+    used = {tool for tool, step, _ in tools.steps() if step == "csynth"}
+    assert used == {find_installation().hls}
