@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from reports.utilization import Source
+from reports.vendor_records import expanded
 from tests.reports.chromium import MISSING, Browser, chromium
 from tests.reports.html_page import Element, parse, write_page
 from tests.reports.plausible import plausible_sweep
 from tests.reports.test_writers import sweep
+from tests.reports.vendor_sweep import vendor_builds
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 #: The report of one tool, with a failure and a long word, and that of three.
 SWEEPS = {
     "one tool": sweep("node_" + "of_a_long_name_" * 12 + " does not fit"),
-    "three tools": sweep()
-    + plausible_sweep(source=Source.YOSYS)
-    + plausible_sweep(source=Source.VIVADO_PLACED),
+    "three tools": sweep() + plausible_sweep(source=Source.YOSYS) + list(expanded(vendor_builds())),
 }
 VIEWS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
 

@@ -13,9 +13,11 @@ import pytest
 from reports.sweep_record import SweepRecord
 from reports.table import build_table
 from reports.utilization import Source
+from reports.vendor_records import expanded
 from reports.write_latex import table_as_latex
 from tests.reports.plausible import plausible_sweep
 from tests.reports.test_writers import sweep
+from tests.reports.vendor_sweep import vendor_builds
 
 TOOLS = ("pdflatex", "pdftotext")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -38,9 +40,7 @@ SWEEPS = {
     "all built": plausible_sweep(),
     "one failed": sweep(),
     "failed with é, Δ and 山": sweep("é Δ 山 \\input{x} " + "very long " * 30),
-    "three tools": sweep()
-    + plausible_sweep(source=Source.YOSYS)
-    + plausible_sweep(source=Source.VIVADO_PLACED),
+    "three tools": sweep() + plausible_sweep(source=Source.YOSYS) + list(expanded(vendor_builds())),
     "unknown device": plausible_sweep(device="xcvu9p"),
     "whole network": [record for record in plausible_sweep() if record.split is None],
 }

@@ -100,6 +100,7 @@ def test_every_page_names_what_is_missed(write) -> None:  # type: ignore[no-unty
     text = write(build_table(vendor_sweep()))
     assert "does not fit: LUT 61,233 of 53,200" in text
     assert "timing not met: WNS" in text
+    assert ("$-$0.312" if write is table_as_latex else "\N{MINUS SIGN}0.312") in text
     assert "Timing, power and run time" in text
 
 
