@@ -62,13 +62,14 @@ def call_tool(call: ToolCall, limits: Limits, status: Callable[[str], None]) -> 
     if path is None:
         raise ToolError(call.step, FailureKind.TOOL_MISSING, f"{call.tool} is not on PATH")
     try:
-        before = _names(call.directory)
+        before, crashes = _names(call.directory), 0
         for attempt in range(1, _TRIES + 1):
             run, watch, failure = _try(call, path, limits, status)
             if failure is None:
                 return run
             kind, reason = failure
-            wait = _wait_before_another(attempt, kind, watch)
+            crashes += kind is FailureKind.CRASH
+            wait = _wait_before_another(attempt, crashes, kind, watch)
             if wait is None:
                 break
             status(f"{call.step}: {reason}; once more{f' in {wait:.0f} s' if wait else ''}")
@@ -142,13 +143,15 @@ def _environment(path: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join([str(path.parent), *folders])}
 
 
-def _wait_before_another(attempt: int, kind: FailureKind, watch: LogWatch) -> float | None:
+def _wait_before_another(
+    attempt: int, crashes: int, kind: FailureKind, watch: LogWatch
+) -> float | None:
     """Seconds until it is worth another try; None if it is not."""
     if attempt < _TRIES and kind is FailureKind.LICENCE and watch.busy:
         return float(os.environ.get(LICENCE_WAIT_VARIABLE) or _LICENCE_WAIT_SECONDS)
     if attempt < _TRIES and kind is FailureKind.REFUSED and watch.port_taken:
         return 0.0
-    if attempt < _CRASH_TRIES and kind is FailureKind.CRASH:
+    if attempt < _TRIES and kind is FailureKind.CRASH and crashes < _CRASH_TRIES:
         return 0.0
     return None
 
