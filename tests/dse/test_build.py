@@ -145,7 +145,7 @@ def test_mistakes_are_one_line(network_file: Path, tmp_path: Path) -> None:
         (("--part", "first"), "give --split"),
         (("--split", "1", "--part", "second"), "has no layers"),
         (("--split", "9"), "9"),
-        (("--backend", "estimate"), "makes no circuit to write (choose from yosys)"),
+        (("--backend", "estimate"), "makes no circuit to write (choose from yosys, vivado)"),
         (("--backend", "magic"), "unknown backend 'magic'"),
         (("--device", "xcvu9p"), "xcvu9p"),
     ):
