@@ -24,7 +24,7 @@ FORMAT_VERSION = 1
 def part_facts(part: Part, record: SweepRecord) -> dict[str, Any]:
     """Which part of what it is, its streams, and what ``record`` found out about it."""
     whole = part.whole
-    start, end = _positions(part)
+    start, end = layer_range(part)
     streams = {
         "input": CutTensor(whole.shapes[start], whole.type_after(start)),
         "output": CutTensor(whole.shapes[end], whole.type_after(end)),
@@ -92,7 +92,7 @@ def _wire(tensor: CutTensor) -> WireTensor:
     )
 
 
-def _positions(part: Part) -> tuple[int, int]:
+def layer_range(part: Part) -> tuple[int, int]:
     """The part's layers as a range of ``part.whole.layers``."""
     if part.cut is None:
         return 0, len(part.whole.layers)

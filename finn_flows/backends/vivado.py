@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from dse.errors import BuildError, InputError
-from finn_flows.backends.interface import BuildResult, Part
+from finn_flows.backends.interface import BuildResult, Part, SharedStep
 from finn_flows.build_status import clear_status, write_status
 from finn_flows.cache_directory import cache_directory
 from finn_flows.tool_process import Limits
@@ -140,17 +140,23 @@ class VivadoBackend:
         )
         gather(build, build.emptied(_RESULT))
 
+    def shared_steps(self, points: Sequence[Part]) -> Sequence[SharedStep]:
+        """HLS of each layer that several of ``points`` have; see :mod:`.vivado.shared_hls`."""
+        from finn_flows.vivado.shared_hls import shared_steps
+
+        buildable = self._board().part.lower()
+        if any(part.device.lower() != buildable for part in points):
+            return ()  # build says why
+        versions = self.tool_versions()
+        return shared_steps(points, versions, self.limits, measure=self.measure_fifos)
+
     def _fifo_depths(self, part: Part, say: Callable[[str], None]) -> Mapping[str, int]:
-        """None where there is no circuit of ours to simulate: FIFOs make nothing right or wrong."""
-        from finn_flows.backends.yosys_steps import measure_fifos
+        from finn_flows.vivado.shared_hls import try_fifo_depths
 
         if not self.measure_fifos:
             return {}
         say("FIFO depths")
-        try:
-            return measure_fifos(part.whole, part.folding, part.device).depths
-        except (BuildError, InputError):
-            return {}
+        return try_fifo_depths(part.whole, part.folding, part.device)
 
     def _board(self) -> VivadoBoard:
         if self.board is None:

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from finn_flows.backends.interface import Part
 from finn_flows.tool_process import Limits
@@ -27,7 +27,8 @@ from finn_flows.vendor.kept_steps import KeptSteps
 from finn_flows.vendor.tool_call import ToolCall, call_tool
 from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.finn_session import FinnTools, finn_session, tool_environment
-from finn_flows.vivado.hls_blocks import HLS_LOG, code_folder, hls_block, hls_key, hls_makes
+from finn_flows.vivado.hls_blocks import code_folder, hls_block, hls_key
+from finn_flows.vivado.hls_run import run_hls
 from finn_flows.vivado.implementation_reports import (
     PROJECT,
     read_implementation_reports,
@@ -35,11 +36,8 @@ from finn_flows.vivado.implementation_reports import (
     report_script,
 )
 from finn_flows.vivado.installation import VivadoInstallation
-from finn_flows.vivado.part_model import into_partitions, layer_of, part_model
+from finn_flows.vivado.part_model import into_partitions, part_model
 from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
-
-if TYPE_CHECKING:
-    import onnx
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,16 @@ class PartBuild:
 
     def call(self, step: str, command: Sequence[str], directory: Path, *makes: Path) -> float:
         """Run a tool; its wall time in seconds. Raises ToolError."""
-        logs = self.folder / "logs"
-        return self._call(step, command, directory, logs / f"{step.replace(' ', '_')}.log", makes)
+        call = ToolCall(
+            step,
+            Path(command[0]).name,
+            tuple(command),
+            directory,
+            self.folder / "logs" / f"{step.replace(' ', '_')}.log",
+            makes,
+            environment=tool_environment(),
+        )
+        return call_tool(call, self._limits, self._status).seconds
 
     def emptied(self, name: str) -> Path:
         """The folder ``name`` of this build, without what an earlier try has left in it."""
@@ -193,6 +199,13 @@ class PartBuild:
         from qonnx.core.modelwrapper import ModelWrapper
 
         folder = self.emptied("blocks")
+        run = partial(
+            run_hls,
+            installation=self.installation,
+            device=self.part.device,
+            limits=self._limits,
+            status=self._status,
+        )
         seconds, files = 0.0, {}
         for name, path in models.items():
             model = ModelWrapper(str(self.folder / path))
@@ -204,7 +217,7 @@ class PartBuild:
                 }
             for node in model.graph.node:
                 if node.name in keys:
-                    seconds += hls_block(node, keys[node.name], self._run_hls)
+                    seconds += hls_block(node, keys[node.name], run)
                 outputs.append(code_folder(node))
             model = model.transform(ReplaceVerilogRelPaths())
             files[name] = folder / f"{name}.onnx"
@@ -214,25 +227,6 @@ class PartBuild:
             "seconds": seconds,
             "models": {name: self._relative(file) for name, file in files.items()},
         }
-
-    def _run_hls(self, node: onnx.NodeProto, folder: Path) -> float:
-        from finn.transformation.fpgadataflow.hlssynth_ip import HLSSynthIP
-        from qonnx.custom_op.registry import getCustomOp
-
-        seconds = 0.0
-        step = f"{layer_of(node)}, {node.op_type.removesuffix('_hls')}: HLS"
-
-        def call(command: Sequence[str], directory: Path) -> None:
-            nonlocal seconds
-            makes = hls_makes(node, folder)
-            seconds += self._call(step, command, directory, folder / HLS_LOG, makes)
-
-        with self.session(folder, call):
-            copy = type(node)()
-            copy.CopyFrom(node)
-            getCustomOp(copy).set_nodeattr("code_gen_dir_ipgen", str(folder))
-            HLSSynthIP(self.part.device).applyNodeLocal(copy)
-        return seconds
 
     def _stitch(self, name: str, path: str, outputs: list[Path]) -> dict[str, Any]:
         """One partition as a block of its own."""
@@ -329,25 +323,6 @@ class PartBuild:
         made = Path(model.get_metadata_prop("pynq_driver_dir"))
         outputs.append(made)
         return {"folder": self._relative(made)}
-
-    def _call(
-        self,
-        step: str,
-        command: Sequence[str],
-        directory: Path,
-        log: Path,
-        makes: tuple[Path, ...],
-    ) -> float:
-        call = ToolCall(
-            step,
-            Path(command[0]).name,
-            tuple(command),
-            directory,
-            log,
-            makes,
-            environment=tool_environment(),
-        )
-        return call_tool(call, self._limits, self._status).seconds
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self.folder))

@@ -48,17 +48,11 @@ def part_model(part: Part, fifo_depths: Mapping[str, int]) -> ModelWrapper:
 
     Raises BuildError for a part without layers, FoldingError for an illegal folding.
     """
-    from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
-
     if not part.network.layers:
         raise BuildError(f"{part} has no layers: there is nothing to build")
     hardware = hardware_network(part.whole)
     second = part.name is PartName.SECOND
-    # As FINN's builder does once accumulators are as narrow as they can be: without it HLS stores
-    # thresholds of 33 bits.
-    with quiet_finn():
-        narrow = hardware.part(part.cut, second).transform(RoundAndClipThresholds())
-    model = specialise(narrow, part.device)
+    model = _narrowed(hardware.part(part.cut, second), part.device)
     fold(hardware, model, part.folding)
     model = insert_converters(
         model, part.device, wire_before=second, wire_after=part.name is PartName.FIRST
@@ -66,6 +60,19 @@ def part_model(part: Part, fifo_depths: Mapping[str, int]) -> ModelWrapper:
     _drop_host_operations(model)
     _say_layers(hardware, model)
     _set_fifo_depths(model, fifo_depths)
+    return model
+
+
+def layer_model(part: Part, position: int) -> ModelWrapper:
+    """``part.whole.layers[position]`` alone, its nodes as they are in any part that has it."""
+    hardware = hardware_network(part.whole)
+    model = _narrowed(hardware.layer(position), part.device)
+    fold(hardware, model, part.folding)
+    for node in reversed(list(model.graph.node)):
+        if not is_hardware(node):
+            model.graph.node.remove(node)
+    _say_layers(hardware, model)
+    _name_by_layers(model)
     return model
 
 
@@ -140,6 +147,19 @@ def layer_of(node: onnx.NodeProto) -> str:
     ``output`` for what is at the ends."""
     # A field of ONNX's that FINN's transformations carry on; names they give anew.
     return str(node.doc_string)
+
+
+def _narrowed(model: ModelWrapper, device: str) -> ModelWrapper:
+    """``model`` specialised, with thresholds no wider than what they are compared with.
+
+    As FINN's builder does once accumulators are as narrow as they can be: without it HLS stores
+    thresholds of 33 bits.
+    """
+    from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
+
+    with quiet_finn():
+        model = model.transform(RoundAndClipThresholds())
+    return specialise(model, device)
 
 
 def _drop_host_operations(model: ModelWrapper) -> None:

@@ -247,3 +247,31 @@ def test_a_later_release_builds_with_its_own_tools(
     assert result.utilization.tool_version == release
     used = {tool for tool, step, _ in tools.steps() if step == "csynth"}
     assert used == {find_installation().hls}
+
+
+@pytest.mark.slow
+def test_layers_of_several_parts_go_through_hls_before_them(
+    vendor_tools: VendorTools, tmp_path: Path
+) -> None:
+    """The code of a layer alone is the very code of it in a part: no HLS is left for the parts but
+    that of their own DMA and of what they alone have."""
+    whole = replace(PART, name=PartName.WHOLE, cut=None)
+    points = [whole, PART, replace(PART, name=PartName.SECOND)]
+    steps = backend().shared_steps(points)
+    assert {step.name: set(step.needed_by) for step in steps} == {
+        "conv0: HLS": {0, 1},
+        "pool0: HLS": {0, 1},
+        "conv1: HLS": {0, 1},
+        "dense2: HLS": {0, 2},
+    }
+    assert steps[0].name == "dense2: HLS"  # of the most multipliers
+    for step in (*steps, *steps):
+        step.function(*step.arguments)
+    before = {design for _, name, design in vendor_tools.steps() if name == "csynth"}
+    assert before == {"conv0_MVAU_hls", "pool0_Pool_hls", "conv1_MVAU_hls", "dense2_MVAU_hls"}
+    for number, point in enumerate(points):
+        backend().build(point, tmp_path / str(number))
+    counts = vendor_tools.steps()
+    assert all(counts["vitis_hls", "csynth", design] == 1 for design in before)
+    after = {design for _, name, design in counts if name == "csynth"} - before
+    assert after == {"input_IODMA_hls", "output_IODMA_hls"}
