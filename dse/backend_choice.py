@@ -98,12 +98,16 @@ def _set_up(backend: VivadoBackend, target: BuildTarget, instead: Sequence[str])
 
 
 def _board(target: BuildTarget) -> VivadoBoard:
+    from dse.device_choice import DEFAULT_BOARD, DEFAULT_DEVICE
     from finn_flows.vivado.board import find_board, finn_boards
 
-    if target.board is None:
+    board = target.board
+    if board is None and target.device in (None, DEFAULT_DEVICE):
+        board = DEFAULT_BOARD
+    if board is None:
         raise InputError(
-            "backend vivado builds an overlay for a board, and none is given",
+            f"backend vivado builds an overlay for a board, not for {target.device} alone",
             expected="--board NAME",
             choices=sorted(board.name for board in finn_boards()),
         )
-    return find_board(target.board, target.board_file)
+    return find_board(board, target.board_file)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from finn_flows.vivado.board import VivadoBoard
 
 DEFAULT_DEVICE = "xc7z020clg400-1"
+#: Carries it; the paper's.
+DEFAULT_BOARD = "Pynq-Z1"
 
 
 def choose_device(device: str | None, board: str | None, board_file: Path | None = None) -> str:

@@ -12,6 +12,7 @@ from dse.backend_choice import BuildTarget, choose_backends
 from dse.cli import main
 from dse.device_choice import choose_device
 from dse.errors import InputError
+from finn_flows.backends.vivado import VivadoBackend
 
 BOARDS = """\
 [board.Slow-Z7]
@@ -121,7 +122,10 @@ def test_a_boards_clock_is_taken_where_none_is_given(board_file: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        (BuildTarget(here=False), "none is given; expected --board NAME .choose from.*Pynq-Z1"),
+        (
+            BuildTarget(device="xczu3eg-sbva484-1-e", here=False),
+            "not for xczu3eg-sbva484-1-e alone; expected --board NAME .choose from.*Pynq-Z1",
+        ),
         (BuildTarget(board="U250", here=False), "no overlay for U250"),
         (BuildTarget(board="Z9", here=False), "unknown board 'Z9'"),
     ],
@@ -129,6 +133,14 @@ def test_a_boards_clock_is_taken_where_none_is_given(board_file: Path) -> None:
 def test_a_board_that_vivado_cannot_build_for_is_refused(target: BuildTarget, said: str) -> None:
     with pytest.raises(InputError, match=said):
         choose_backends(["vivado"], target)
+
+
+def test_nothing_said_is_the_board_that_carries_the_default_device() -> None:
+    [backend] = choose_backends(["vivado"], BuildTarget(here=False))
+    assert isinstance(backend, VivadoBackend)
+    assert backend.board is not None
+    assert backend.board.name == "Pynq-Z1"
+    assert backend.board.part == choose_device(None, None)
 
 
 def test_options_that_nothing_heeds_are_refused(board_file: Path) -> None:
