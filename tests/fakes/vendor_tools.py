@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -28,6 +29,15 @@ _LIBRARY_HEADERS = (
     "bnn-library.h weights.hpp activations.hpp mvau.hpp maxpool.h slidingwindow.h dma.h "
     "streamtools.h interpret.hpp mac.hpp utils.hpp vvau.hpp eltwise.hpp pool.hpp"
 )
+
+
+@dataclass(frozen=True)
+class ToolsRun:
+    """``commands``: each command of the vendor's with its words, as one line."""
+
+    code: int
+    output: str
+    commands: list[str]
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,22 @@ class VendorTools:
         """The words of every call of a Tcl command."""
         found = [event["command"] for event in self.events("command")]
         return [words for words in found if words[0] == name]
+
+    def run(self, tool: str, *arguments: str, folder: Path, **variables: str) -> ToolsRun:
+        """Run a tool in ``folder``, with ``variables`` added; what it was asked in Tcl."""
+        before = len(self.events("command"))
+        ended = subprocess.run(
+            [tool, *arguments],
+            cwd=folder,
+            env={**os.environ, **self.variables, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        commands = [" ".join(event["command"]) for event in self.events("command")[before:]]
+        return ToolsRun(ended.returncode, ended.stdout, commands)
 
     def break_at(self, *faults: dict[str, Any]) -> None:
         """From now on these faults come, counted anew."""

@@ -1,8 +1,7 @@
-"""The Tcl scripts of a kernel, run by a real Tcl interpreter against commands that note calls."""
+"""The Tcl scripts of a kernel, run by fakes of the tools, which check what they are asked."""
 
 from __future__ import annotations
 
-import tkinter
 from pathlib import Path
 
 import pytest
@@ -11,34 +10,15 @@ from finn_flows.cut import Cut
 from hls_templates.kernel_files import render
 from hls_templates.kernel_folder import processing_system
 from hls_templates.layer_processes import kernel_design
+from tests.fakes.vendor_tools import ToolsRun, VendorTools, install
 from tests.hls_templates.parts import shipped_parts
 
-#: What of the tools gives something back that the scripts go on with. Vivado HLS knows no flow
-#: target; ``exit``, the last command, would end the tests too.
-_STUBS = """
-set called {}
-rename unknown tcl_unknown
-proc exit {} { lappend ::called exit }
-proc unknown {name args} {
-    global called
-    lappend called [concat $name $args]
-    switch -- $name {
-        open_solution {
-            if {$::old_tool && "-flow_target" in $args} { error "unknown option -flow_target" }
-        }
-        csynth_design {
-            file mkdir hls/solution/syn/report
-            foreach kind {rpt xml} {
-                close [open hls/solution/syn/report/split5_first_csynth.$kind w]
-            }
-        }
-        get_property {
-            if {[lindex $args 0] eq "PROGRESS"} { return $::progress }
-            return $::run_folder
-        }
-        create_bd_cell { return /[lindex $args end] }
-        default { return [lindex $args end] }
-    }
+#: As much of a kernel as its interface.
+_KERNEL = """
+unsigned split5_first(ap_uint<64> *in, ap_uint<64> *out, bool doInit) {
+#pragma HLS INTERFACE s_axilite port=return bundle=control
+#pragma HLS INTERFACE m_axi offset=slave port=in bundle=hostmem depth=768
+#pragma HLS INTERFACE m_axi offset=slave port=out bundle=hostmem depth=16
 }
 """
 
@@ -53,50 +33,66 @@ def script(name: str, device: str = "xc7z020clg400-1") -> str:
     )
 
 
-def run(
-    text: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    old_tool: bool = False,
-    progress: str = "100%",
-    arguments: str = "",
-) -> list[str]:
-    """The vendor's commands that ``text``, in ``folder``, calls; TclError where it stops."""
-    monkeypatch.chdir(folder)  # the script of HLS changes it
-    path = folder / "script.tcl"
-    path.write_text(text)
-    interpreter = tkinter.Tcl()
-    interpreter.setvar("progress", progress)
-    interpreter.setvar("run_folder", str(folder / "run"))
-    interpreter.setvar("old_tool", old_tool)
-    interpreter.eval(_STUBS)
-    interpreter.eval(f"set argv [list {arguments}]")
-    interpreter.eval(f"source {{{path}}}")
-    calls = interpreter.splitlist(interpreter.eval("set called"))
-    return [" ".join(call) for call in map(interpreter.splitlist, calls)]
-
-
-@pytest.fixture
-def hlslib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the script takes for the newest finn-hlslib."""
-    folder = tmp_path / "finn-hlslib"
-    folder.mkdir()
-    (folder / "bnn-library.h").write_text("")
-    monkeypatch.setenv("FINN_HLSLIB", str(folder))
-    monkeypatch.delenv("HLS_STEPS", raising=False)
+def kernel_folder(folder: Path, device: str = "xc7z020clg400-1") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "kernel.cpp").write_text(_KERNEL)
+    (folder / "testbench.cpp").write_text("int main() {}\n")
+    for name in ("hls.tcl", "overlay.tcl"):
+        (folder / name).write_text(script(name, device))
     return folder
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return kernel_folder(tmp_path / "kernel")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> VendorTools:
+    return install(tmp_path / "vendor")
+
+
+@pytest.fixture
+def old_tools(tmp_path: Path) -> VendorTools:
+    """Of the years of Vivado HLS."""
+    return install(tmp_path / "vendor", ["vivado", "vivado_hls"], "2019.2")
+
+
+@pytest.fixture
+def hlslib(tmp_path: Path) -> Path:
+    """What the script takes for the newest finn-hlslib."""
+    library = tmp_path / "finn-hlslib"
+    library.mkdir()
+    (library / "bnn-library.h").write_text("")
+    return library
+
+
+def hls(tools: VendorTools, folder: Path, library: Path, **variables: str) -> ToolsRun:
+    old = list(tools.root.glob("Xilinx/Vivado/*/bin/vivado_hls"))
+    tool = "vivado_hls" if old else "vitis_hls"
+    return tools.run(tool, "-f", "hls.tcl", folder=folder, FINN_HLSLIB=str(library), **variables)
+
+
+def overlay(tools: VendorTools, folder: Path, *arguments: str) -> ToolsRun:
+    words = ("-mode", "batch", "-source", "overlay.tcl", *arguments)
+    return tools.run("vivado", *words, folder=folder)
+
+
+def assert_refused(run: ToolsRun, said: str) -> None:
+    assert run.code == 1
+    assert said in run.output
+
+
 def test_vitis_hls_makes_and_exports_the_kernel(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tools: VendorTools, hlslib: Path, folder: Path
 ) -> None:
-    calls = run(script("hls.tcl"), tmp_path, monkeypatch)
+    run = hls(tools, folder, hlslib)
+    assert run.code == 0, run.output
     flags = f"-std=c++14 -I{hlslib}"
-    assert calls == [
+    assert run.commands == [
         "open_project -reset hls",
-        f"add_files {tmp_path}/kernel.cpp -cflags {flags} -I{tmp_path}",
-        f"add_files -tb {tmp_path}/testbench.cpp -cflags -std=c++14 -I{tmp_path}",
+        f"add_files {folder}/kernel.cpp -cflags {flags} -I{folder}",
+        f"add_files -tb {folder}/testbench.cpp -cflags -std=c++14 -I{folder}",
         "set_top split5_first",
         "open_solution -reset -flow_target vivado solution",
         "set_part xc7z020clg400-1",
@@ -104,83 +100,67 @@ def test_vitis_hls_makes_and_exports_the_kernel(
         "config_interface -m_axi_addr64",
         "csynth_design",
         "export_design -format ip_catalog",
-        "exit",
+        "exit 0",
     ]
-    assert (tmp_path / "reports/csynth.xml").is_file()
+    assert (folder / "reports/csynth.xml").is_file()
 
 
 def test_vivado_hls_has_the_older_library_and_standard(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    old_tools: VendorTools, hlslib: Path, folder: Path
 ) -> None:
     (hlslib / "fclayer.h").write_text("")
-    calls = run(script("hls.tcl"), tmp_path, monkeypatch, old_tool=True)
-    assert f"add_files {tmp_path}/kernel.cpp -cflags -std=c++0x -I{hlslib} -I{tmp_path}" in calls
-    assert "open_solution -reset solution" in calls
-    assert calls[-2:] == ["export_design -format ip_catalog", "exit"]
+    run = hls(old_tools, folder, hlslib)
+    assert run.code == 0, run.output
+    flags = f"-std=c++0x -I{hlslib}"
+    assert f"add_files {folder}/kernel.cpp -cflags {flags} -I{folder}" in run.commands
+    assert "open_solution -reset solution" in run.commands
+    assert run.commands[-2:] == ["export_design -format ip_catalog", "exit 0"]
 
 
-def test_steps_are_done_in_their_order(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HLS_STEPS", "export cosim csim csynth")
-    calls = run(script("hls.tcl"), tmp_path, monkeypatch)
-    assert calls[-5:-1] == [
-        f"csim_design -argv {tmp_path}",
+def test_steps_are_done_in_their_order(tools: VendorTools, hlslib: Path, folder: Path) -> None:
+    run = hls(tools, folder, hlslib, HLS_STEPS="export cosim csim csynth")
+    assert run.commands[-5:-1] == [
+        f"csim_design -argv {folder}",
         "csynth_design",
-        f"cosim_design -argv {tmp_path} without-weights",
+        f"cosim_design -argv {folder} without-weights",
         "export_design -format ip_catalog",
     ]
     for steps, said in (
         ("csynth bitstream", "HLS_STEPS names bitstream"),
         ("csim export", "without csynth"),
     ):
-        monkeypatch.setenv("HLS_STEPS", steps)
-        with pytest.raises(tkinter.TclError, match=said):
-            run(script("hls.tcl"), tmp_path, monkeypatch)
+        assert_refused(hls(tools, folder, hlslib, HLS_STEPS=steps), said)
 
 
-def test_a_folder_with_a_space_is_refused(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "two words"
-    folder.mkdir()
-    with pytest.raises(tkinter.TclError, match=r"with a space in its name: .*two words"):
-        run(script("hls.tcl"), folder, monkeypatch)
+def test_a_folder_with_a_space_is_refused(tools: VendorTools, hlslib: Path, tmp_path: Path) -> None:
+    folder = kernel_folder(tmp_path / "two words")
+    assert_refused(hls(tools, folder, hlslib), f"with a space in its name: {folder}")
 
 
-@pytest.mark.parametrize("old_tool", [True, False])
 def test_a_library_for_the_other_tool_is_refused(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old_tool: bool
+    old_tools: VendorTools, hlslib: Path, folder: Path
 ) -> None:
-    if not old_tool:
-        (hlslib / "fclayer.h").write_text("")
-    wanted = "as of commit 8b7f5f5" if old_tool else "wants the newest finn-hlslib"
-    with pytest.raises(tkinter.TclError, match=wanted):
-        run(script("hls.tcl"), tmp_path, monkeypatch, old_tool=old_tool)
+    assert_refused(hls(old_tools, folder, hlslib), "as of commit 8b7f5f5")
+
+
+def test_an_old_library_is_refused_by_the_new_tool(
+    tools: VendorTools, hlslib: Path, folder: Path
+) -> None:
+    (hlslib / "fclayer.h").write_text("")
+    assert_refused(hls(tools, folder, hlslib), "wants the newest finn-hlslib")
 
 
 def test_a_library_that_is_not_there_is_named(
-    hlslib: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tools: VendorTools, hlslib: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (hlslib / "bnn-library.h").unlink()
-    with pytest.raises(tkinter.TclError, match=r"is no checkout of finn-hlslib"):
-        run(script("hls.tcl"), tmp_path, monkeypatch)
-    monkeypatch.delenv("FINN_HLSLIB")
-    with pytest.raises(tkinter.TclError, match="FINN_HLSLIB is not set"):
-        run(script("hls.tcl"), tmp_path, monkeypatch)
+    assert_refused(hls(tools, folder, hlslib), "is no checkout of finn-hlslib")
+    monkeypatch.delenv("FINN_HLSLIB", raising=False)
+    run = tools.run("vitis_hls", "-f", "hls.tcl", folder=folder)
+    assert_refused(run, "FINN_HLSLIB is not set")
 
 
-def exported(folder: Path, sources: str = "part.gen") -> None:
-    """What hls.tcl and an implementation run leave behind."""
-    (folder / "hls/solution/impl/ip").mkdir(parents=True)
-    (folder / "run").mkdir()
-    (folder / "run/part_bd_wrapper.bit").write_text("bits\n")
-    handoff = folder / f"overlay/project/{sources}/sources_1/bd/part_bd/hw_handoff"
-    handoff.mkdir(parents=True)
-    (handoff / "part_bd.hwh").write_text("<EDKSYSTEM/>\n")
-
-
-@pytest.mark.parametrize("sources", ["part.srcs", "part.gen"])
+@pytest.mark.parametrize("version", ["2019.2", "2022.2"])
 @pytest.mark.parametrize(
     ("device", "master", "slave", "clock"),
     [
@@ -194,51 +174,47 @@ def exported(folder: Path, sources: str = "part.gen") -> None:
     ],
 )
 def test_the_overlay_connects_the_kernel_and_keeps_the_reports(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    sources: str,
-    device: str,
-    master: str,
-    slave: str,
-    clock: str,
+    tmp_path: Path, hlslib: Path, version: str, device: str, master: str, slave: str, clock: str
 ) -> None:
-    exported(tmp_path, sources)
-    calls = run(script("overlay.tcl", device), tmp_path, monkeypatch)
-    assert f"create_project -force part {tmp_path}/overlay/project -part {device}" in calls
-    text = "\n".join(calls)
-    for expected in (
-        f"set_property ip_repo_paths {tmp_path}/hls/solution/impl/ip",
-        "create_bd_cell -type ip -vlnv xilinx.com:hls:split5_first kernel",
-        f"Master /ps/{master} Slave /kernel/s_axi_control",
-        f"Master /kernel/m_axi_hostmem Slave /ps/{slave}",
-        f"{clock} 100.0",
-        "launch_runs impl_1 -to_step write_bitstream",
-        f"report_utilization -file {tmp_path}/overlay/utilization.rpt",
-        f"report_timing_summary -file {tmp_path}/overlay/timing.rpt",
-        f"report_power -file {tmp_path}/overlay/power.rpt",
-    ):
-        assert expected in text
-    assert (tmp_path / "overlay/part.bit").read_text() == "bits\n"
-    assert (tmp_path / "overlay/part.hwh").is_file()
+    folder = kernel_folder(tmp_path / "kernel", device)
+    tools = install(tmp_path / "vendor", ["vivado", "vitis_hls"], version)
+    assert hls(tools, folder, hlslib).code == 0
+    run = overlay(tools, folder)
+    assert run.code == 0, run.output
+    assert f"create_project -force part {folder}/overlay/project -part {device}" in run.commands
+    (design,) = tools.events("design")
+    assert design["cells"]["/ps"]["settings"][clock] == "100.0"
+    through = [set(pair) for pair in design["connections"]]
+    assert {f"/ps/{master}", "/axi_smc_0/S00_AXI"} in through
+    assert {"/kernel/s_axi_control", "/axi_smc_0/M00_AXI"} in through
+    assert {"/kernel/m_axi_hostmem", "/axi_smc_1/S00_AXI"} in through
+    assert {f"/ps/{slave}", "/axi_smc_1/M00_AXI"} in through
+    made = {path.name for path in (folder / "overlay").iterdir() if path.is_file()}
+    assert made == {
+        "part.bit",
+        "part.hwh",
+        "power.rpt",
+        "timing.rpt",
+        "utilization.rpt",
+        "utilization_hierarchical.rpt",
+    }
 
 
-def test_device_and_board_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    exported(tmp_path)
-    calls = run(
-        script("overlay.tcl"),
-        tmp_path,
-        monkeypatch,
-        arguments="xc7z010clg400-1 tul.com.tw:pynq-z2:part0:1.0",
+def test_device_and_board_can_be_given(tools: VendorTools, hlslib: Path, folder: Path) -> None:
+    assert hls(tools, folder, hlslib).code == 0
+    arguments = ("-tclargs", "xc7z010clg400-1", "xilinx.com:zcu104:part0:1.1")
+    run = overlay(tools, folder, *arguments)
+    assert run.code == 0, run.output
+    assert f"create_project -force part {folder}/overlay/project -part {arguments[1]}" in (
+        run.commands
     )
-    assert any(call.startswith("create_project") and "xc7z010clg400-1" in call for call in calls)
-    assert any("board_part tul.com.tw:pynq-z2:part0:1.0" in call for call in calls)
+    assert f"set_property board_part {arguments[2]} part" in run.commands
 
 
 def test_an_overlay_without_kernel_or_with_an_unfinished_run_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tools: VendorTools, hlslib: Path, folder: Path
 ) -> None:
-    with pytest.raises(tkinter.TclError, match=r"hls\.tcl makes it"):
-        run(script("overlay.tcl"), tmp_path, monkeypatch)
-    exported(tmp_path)
-    with pytest.raises(tkinter.TclError, match="did not finish"):
-        run(script("overlay.tcl"), tmp_path, monkeypatch, progress="42%")
+    assert_refused(overlay(tools, folder), "hls.tcl makes it")
+    assert hls(tools, folder, hlslib).code == 0
+    tools.break_at({"tool": "vivado", "step": "routing", "kind": "abnormal"})
+    assert_refused(overlay(tools, folder), "did not finish")

@@ -80,9 +80,11 @@ class BlockDesign:
 
     def _add_ends(self, path: str, block: Block) -> None:
         for port in block.ports:
-            self.pins.setdefault(f"{path}/{port.name}", End(f"{path}/{port.name}", port))
+            name = f"{path}/{port.name}"
+            self.pins.setdefault(name, End(name, port)).what = port
         for bus in block.buses:
-            self.buses.setdefault(f"{path}/{bus.name}", End(f"{path}/{bus.name}", bus))
+            name = f"{path}/{bus.name}"
+            self.buses.setdefault(name, End(name, bus)).what = bus
 
     def remove_cell(self, path: str) -> None:
         for ends in (self.pins, self.buses):

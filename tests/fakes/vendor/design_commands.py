@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ip
+from automation import connect_through_smartconnect
 from block_design import BlockDesign, End
 from tcl_shell import Command, options, to_tcl
 
@@ -284,31 +285,10 @@ class DesignCommands:
             if self.words(rest)[0] not in design.cells:
                 self.session.error(f"[BD 5-232] No cell '{rest[0]}'")
         elif rule == "axi4":
-            self._connect_automatically(settings["Master"], settings["Slave"])
+            ends = [self._end(settings[name], design.buses, {}) for name in ("Master", "Slave")]
+            connect_through_smartconnect(design, ends[0], ends[1])
         else:
             self.session.error(f"[BD 41-1270] Unknown automation rule '{given['rule']}'")
-
-    def _connect_automatically(self, master: str, slave: str) -> None:
-        """Through a SmartConnect of its own; clocks and resets of what it reaches follow."""
-        design = self.needed()
-        ends = [self._end(name, design.buses, {}) for name in (master, slave)]
-        for end in ends:
-            other = design.other_end(end)
-            if other is not None and not other.cell.startswith("/axi_smc"):
-                self.session.error(f"[BD 41-1629] {end.path} is connected already")
-        number = sum(path.startswith("/axi_smc") for path in design.cells)
-        design.segments.setdefault(f"{ends[1].path}/Reg", {"offset": "auto", "range": "64K"})
-        if all(design.other_end(end) is None for end in ends):
-            path = design.add_cell(f"axi_smc_{number}", ip.vendor_block(_SMARTCONNECT, {}))
-            design.connect_buses(ends[0], design.buses[f"{path}/S00_AXI"])
-            design.connect_buses(design.buses[f"{path}/M00_AXI"], ends[1])
-        sources = [path for path in design.pins if path.endswith(("/FCLK_CLK0", "/pl_clk0"))]
-        for end in design.pins.values():
-            port = end.what
-            assert isinstance(port, ip.Port)
-            taken = any(end in net for net in design.nets)
-            if (port.role, port.direction) == ("clk", "I") and not taken:
-                design.connect([design.pins[sources[0]], end])
 
     def save_bd_design(self, *_: str) -> None:
         design = self.needed()
@@ -366,9 +346,6 @@ class DesignCommands:
             if name in ends:
                 return _of_end(ends[name], key)
         self.session.error(f"[Common 17-58] '{name}' is not a valid object")
-
-
-_SMARTCONNECT = "xilinx.com:ip:smartconnect:1.0"
 
 
 def _net(net: tuple[End, End]) -> str:

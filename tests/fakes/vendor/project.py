@@ -42,8 +42,9 @@ class Project:
     def run_folder(self, run: str) -> Path:
         return self.folder / f"{self.name}.runs" / run
 
-    def design_folder(self, generated: bool) -> Path:
-        kind = "gen" if generated else "srcs"
+    def design_folder(self, generated: bool, version: str = "2022.2") -> Path:
+        """What is generated of a block design had no folder of its own before 2020.2."""
+        kind = "gen" if generated and version >= "2020.2" else "srcs"
         return self.folder / f"{self.name}.{kind}" / "sources_1" / "bd" / self.design
 
     def save(self) -> None:

@@ -242,7 +242,7 @@ def _write_hand_off(vivado: Vivado, project: Project) -> None:
     design = vivado.design.open
     if design is None:
         return
-    path = project.design_folder(generated=True) / "hw_handoff" / f"{design.name}.hwh"
+    path = project.design_folder(True, vivado.session.version) / "hw_handoff" / f"{design.name}.hwh"
     path.parent.mkdir(parents=True, exist_ok=True)
     cells = "\n".join(
         f'    <MODULE FULLNAME="{name}" INSTANCE="{name[1:]}" '

@@ -1,63 +1,48 @@
-"""The Tcl script of a part, run by a real Tcl interpreter against commands that only note calls."""
+"""The Tcl script of a part, run by a fake of Vivado, which checks what it is asked."""
 
 from __future__ import annotations
 
-import tkinter
 from pathlib import Path
 
 import pytest
 
 from finn_flows.circuit.render import render
+from tests.fakes.vendor_tools import ToolsRun, VendorTools, install
 
-#: What of Vivado gives something back that the script goes on with.
-_STUBS = """
-set called {}
-rename unknown tcl_unknown
-proc unknown {name args} {
-    global called
-    lappend called [concat $name $args]
-    switch -- $name {
-        get_property {
-            if {[lindex $args 0] eq "PROGRESS"} { return $::progress }
-            return $::run_folder
-        }
-        create_bd_cell { return /[lindex $args end] }
-        default { return [lindex $args end] }
-    }
-}
+#: As much of a part as its ports.
+_PART = """
+module part (
+    input  wire        ap_clk,
+    input  wire        ap_rst_n,
+    input  wire [63:0] s_axis_0_tdata,
+    input  wire        s_axis_0_tvalid,
+    output wire        s_axis_0_tready,
+    output wire [63:0] m_axis_0_tdata,
+    output wire        m_axis_0_tvalid,
+    input  wire        m_axis_0_tready,
+    input  wire [15:0] s_axilite_awaddr,
+    input  wire [15:0] s_axilite_araddr
+);
+endmodule
 """
 
 
-def run(script: str, folder: Path, progress: str = "100%", arguments: str = "") -> list[str]:
-    """The vendor's commands that ``script``, in ``folder``, calls; TclError where it stops."""
+@pytest.fixture
+def tools(tmp_path: Path) -> VendorTools:
+    return install(tmp_path / "vendor")
+
+
+def run(
+    tools: VendorTools,
+    folder: Path,
+    *arguments: str,
+    configuration: str | None = "memory/configuration.bin",
+) -> ToolsRun:
     (folder / "rtl").mkdir()
-    (folder / "rtl" / "part.v").write_text("module part; endmodule\n")
+    (folder / "rtl" / "part.v").write_text(_PART)
     (folder / "memory").mkdir()
     (folder / "memory" / "conv0_weights.mem").write_text("0\n")
-    run_folder = folder / "run"
-    run_folder.mkdir()
-    (run_folder / "part_bd_wrapper.bit").write_text("bits\n")
-    handoff = folder / "overlay/project/part.gen/sources_1/bd/part_bd/hw_handoff"
-    handoff.mkdir(parents=True)
-    (handoff / "part_bd.hwh").write_text("<EDKSYSTEM/>\n")
-    path = folder / "overlay.tcl"
-    path.write_text(script)
-    interpreter = tkinter.Tcl()
-    interpreter.setvar("progress", progress)
-    interpreter.setvar("run_folder", str(run_folder))
-    interpreter.eval(_STUBS)
-    interpreter.eval(f"set argv [list {arguments}]")
-    interpreter.eval(f"source {{{path}}}")
-    return [
-        " ".join(call)
-        for call in map(
-            interpreter.splitlist, interpreter.splitlist(interpreter.eval("set called"))
-        )
-    ]
-
-
-def overlay(configuration: str | None = "memory/configuration.bin") -> str:
-    return render(
+    text = render(
         "overlay.tcl.j2",
         network="CnvW2A2",
         part="first",
@@ -65,36 +50,43 @@ def overlay(configuration: str | None = "memory/configuration.bin") -> str:
         clock_mhz=100.0,
         configuration={"file": configuration},
     )
+    (folder / "overlay.tcl").write_text(text)
+    words = ("-mode", "batch", "-source", "overlay.tcl", *arguments)
+    return tools.run("vivado", *words, folder=folder)
 
 
-def test_script_runs_to_the_bitstream(tmp_path: Path) -> None:
-    calls = run(overlay(), tmp_path)
-    text = "\n".join(calls)
-    for expected in (
-        "create_project -force part",
-        "create_bd_cell -type module -reference part part_0",
-        "CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 100.0",
-        "connect_bd_intf_net dma/M_AXIS_MM2S part_0/s_axis_0",
-        "connect_bd_intf_net part_0/m_axis_0 dma/S_AXIS_S2MM",
-        "launch_runs impl_1 -to_step write_bitstream",
-        "report_utilization",
-    ):
-        assert expected in text
-    assert "conv0_weights.mem" not in text
-    assert (tmp_path / "overlay/part.bit").read_text() == "bits\n"
+def test_script_runs_to_the_bitstream(tools: VendorTools, tmp_path: Path) -> None:
+    ended = run(tools, tmp_path)
+    assert ended.code == 0, ended.output
+    (design,) = tools.events("design")
+    assert design["cells"]["/ps"]["settings"]["CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ"] == "100.0"
+    joined = design["connections"]
+    assert ["/dma/M_AXIS_MM2S", "/part_0/s_axis_0"] in joined
+    assert ["/dma/S_AXIS_S2MM", "/part_0/m_axis_0"] in joined
+    # Registers of both, and the DMA's data, have a place and a way.
+    assert {"/part_0/s_axilite/Reg", "/dma/S_AXI_LITE/Reg"} <= design["segments"].keys()
+    reached = {end for pair in joined for end in pair}
+    assert {"/ps/M_AXI_GP0", "/ps/S_AXI_HP0", "/dma/M_AXI_MM2S", "/dma/M_AXI_S2MM"} <= reached
+    assert "conv0_weights.mem" not in "\n".join(ended.commands)
+    assert (tmp_path / "overlay/part.bit").is_file()
     assert (tmp_path / "overlay/part.hwh").is_file()
 
 
-def test_fixed_weights_are_added_as_memory_files(tmp_path: Path) -> None:
-    assert "conv0_weights.mem" in "\n".join(run(overlay(None), tmp_path))
+def test_fixed_weights_are_added_as_memory_files(tools: VendorTools, tmp_path: Path) -> None:
+    ended = run(tools, tmp_path, configuration=None)
+    assert "conv0_weights.mem" in "\n".join(ended.commands)
 
 
-def test_device_and_board_can_be_given(tmp_path: Path) -> None:
-    calls = run(overlay(), tmp_path, arguments="xc7z010clg400-1 tul.com.tw:pynq-z2:part0:1.0")
-    assert any(call.startswith("create_project") and "xc7z010clg400-1" in call for call in calls)
-    assert any("board_part tul.com.tw:pynq-z2:part0:1.0" in call for call in calls)
+def test_device_and_board_can_be_given(tools: VendorTools, tmp_path: Path) -> None:
+    arguments = ("-tclargs", "xc7z010clg400-1", "xilinx.com:zcu104:part0:1.1")
+    ended = run(tools, tmp_path, *arguments)
+    assert ended.code == 0, ended.output
+    assert any("-part xc7z010clg400-1" in command for command in ended.commands)
+    assert "set_property board_part xilinx.com:zcu104:part0:1.1 part" in ended.commands
 
 
-def test_an_unfinished_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(tkinter.TclError, match="did not finish"):
-        run(overlay(), tmp_path, progress="42%")
+def test_an_unfinished_run_is_an_error(tools: VendorTools, tmp_path: Path) -> None:
+    tools.break_at({"tool": "vivado", "step": "routing", "kind": "abnormal"})
+    ended = run(tools, tmp_path)
+    assert ended.code == 1
+    assert "did not finish" in ended.output
