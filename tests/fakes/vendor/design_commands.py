@@ -22,6 +22,8 @@ _CLOCK_SETTINGS = (
     "CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ",
 )
 
+_TERM = re.compile(r'[\w.]+\s*(?:==|!=|=~)\s*(?:"[^"]*"|[^\s"&|()]+)')
+
 
 class DesignCommands:
     """The block design that is open, and the catalogue of blocks."""
@@ -178,8 +180,10 @@ class DesignCommands:
         design = self.needed()
         objects = getattr(design, what)
         if "of" in given or "of_objects" in given:
-            return self._of(what, self.words([given.get("of") or given["of_objects"]]))
-        found = design.find(objects, self.words(rest)) if rest else list(objects)
+            of = self.words([given.get("of") or given["of_objects"]])
+            found = self.words([self._of(what, of)])
+        else:
+            found = design.find(objects, self.words(rest)) if rest else list(objects)
         if "filter" in given:
             found = [name for name in found if self._fits(name, given["filter"])]
         if not found and "quiet" not in given:
@@ -188,12 +192,9 @@ class DesignCommands:
         return to_tcl(found)
 
     def _fits(self, name: str, condition: str) -> bool:
-        """``A == B && C =~ D*``: as much of Vivado's filters as the scripts use."""
-        condition = condition.replace("(", " ").replace(")", " ")
-        return any(
-            all(self._holds(name, term) for term in group.split("&&"))
-            for group in condition.split("||")
-        )
+        """``A == B && (C =~ D* || E != F)``: as much of Vivado's filters as the scripts use."""
+        known = _TERM.sub(lambda term: str(self._holds(name, term[0])), condition)
+        return bool(eval(known.replace("&&", " and ").replace("||", " or "), {}))
 
     def _holds(self, name: str, term: str) -> bool:
         found = re.fullmatch(r'\s*([\w.]+)\s*(==|!=|=~)\s*"?([^"]*?)"?\s*', term)
