@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dse.errors import BuildError
-from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.board import VivadoBoard, finn_boards
 from finn_flows.vivado.finn_session import replaced
 
 #: Lines of FINN's template that are replaced; each must be there exactly once.
@@ -22,6 +22,8 @@ _BOARD_FILES = (
     'lappend paths_param "$BOARDFILES$"\n',
 )
 _FIRST_BOARD = 'if {$BOARD == "ZCU104"} {\n'
+#: FINN opens the master port that it uses, and closes the third, of a board whose preset does not.
+_PORTS = 'if {$BOARD == "AUP-ZU3_8GB"} {\n        set_property'
 _LAST_BOARD = '} else {\n    puts "Unrecognized board"\n}\n'
 _PRESET_AFTER = {
     "zynq-7000": (
@@ -77,6 +79,9 @@ def shell_template(template: str, board: VivadoBoard, clock_mhz: float) -> str:
         branch += f"    set_property board_part {board.board_part} [current_project]\n"
     branch += f'    set ZYNQ_TYPE "{_ZYNQ_TYPE[board.processor]}"\n}} else'
     text = _with(text, _FIRST_BOARD, branch + _FIRST_BOARD)
+    if board.name not in {known.name for known in finn_boards()}:
+        also = f'|| $BOARD == "{board.name}"}} {{\n'
+        text = _with(text, _PORTS, _PORTS.replace("} {\n", also))
     if board.ps_preset is not None:
         automation = _PRESET_AFTER[board.processor]
         text = _with(

@@ -285,6 +285,9 @@ class DesignCommands:
         if rule in ("processing_system7", "zynq_ultra_ps_e"):
             if self.words(rest)[0] not in design.cells:
                 self.session.error(f"[BD 5-232] No cell '{rest[0]}'")
+            if rule == "zynq_ultra_ps_e" and settings.get("apply_board_preset") == "1":
+                # As the presets of the boards do that FINN knows: its script relies on it.
+                self.set_property(self.words(rest)[0], "CONFIG.PSU__USE__M_AXI_GP2", "0")
         elif rule == "axi4":
             ends = [self._end(settings[name], design.buses, {}) for name in ("Master", "Slave")]
             connect_through_smartconnect(design, ends[0], ends[1])

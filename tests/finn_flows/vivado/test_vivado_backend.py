@@ -275,3 +275,26 @@ def test_layers_of_several_parts_go_through_hls_before_them(
     assert all(counts["vitis_hls", "csynth", design] == 1 for design in before)
     after = {design for _, name, design in counts if name == "csynth"} - before
     assert after == {"input_IODMA_hls", "output_IODMA_hls"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("name", ["Pynq-Z1", "ZCU104"])
+def test_any_board_is_built_for(
+    name: str, own: bool, vendor_tools: VendorTools, tmp_path: Path, out: Path
+) -> None:
+    """A board of FINN's, and one like it that FINN does not know, set up by a preset."""
+    board = find_board(name)
+    if own:
+        preset = tmp_path / "preset.tcl"
+        preset.write_text("proc apply_preset {cell} { return [dict create CONFIG.SOME_PIN 1] }\n")
+        board = replace(board, name="Mine", board_part=None, ps_preset=preset)
+    chosen = backend()
+    chosen.board = board
+    result = chosen.build(replace(PART, device=board.part), out)
+    assert result.utilization is not None
+    assert result.utilization.device == board.part
+    ports = {words[-1] for words in vendor_tools.commands("connect_bd_intf_net")}
+    assert ports & {"/zynq_ps/S_AXI_HP0", "/zynq_ps/S_AXI_HP0_FPD"}
+    settings = [" ".join(words) for words in vendor_tools.commands("set_property")]
+    assert bool([line for line in settings if "CONFIG.SOME_PIN 1" in line]) is own
