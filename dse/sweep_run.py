@@ -35,6 +35,7 @@ def run_sweep(
         for backend in backends:
             results += sweep(points, backend, store, executor, progress)
         warnings = [f"{line}; built again" for line in store.damaged]
+        warnings += _remarks(results)
         # Under the store's lock, so that two sweeps into one folder do not mix their files.
         text = sweep_file_text(records_of(results))
         write_sweep_file(out, text)
@@ -43,6 +44,18 @@ def run_sweep(
         records = (*records_of(results), *fitting)
         files = [out / SWEEP_FILE, *write_reports(records, out)]
     return Sweep(out, records, tuple(results), tuple(files), (*warnings, *left_out))
+
+
+def _remarks(results: Sequence[PointResult]) -> list[str]:
+    """One line for each release of a vendor's tool that FINN is not known to work with."""
+    records = [result.record for result in results if result.record.implementation is not None]
+    counted = [record.utilization for record in records if record.utilization is not None]
+    if not counted:
+        return []
+    from finn_flows.vivado.installation import release_remark
+
+    remarks = (release_remark(release) for release in {used.tool_version for used in counted})
+    return sorted(remark for remark in remarks if remark is not None)
 
 
 def write_reports(records: Sequence[SweepRecord], out: Path) -> list[Path]:

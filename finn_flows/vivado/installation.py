@@ -36,11 +36,6 @@ class VivadoInstallation:
     def hls(self) -> str:
         return "vitis_hls" if self.number <= _LAST_VITIS_HLS else "vitis-run"
 
-    @property
-    def remark(self) -> str | None:
-        """What to say of a release that finn-plus does not support; a build may work with it."""
-        return release_remark(self.release)
-
     def tool_folders(self) -> list[Path]:
         """Where its tools are: FINN looks on PATH alone."""
         found = (find_tool(name) for name in ("vivado", self.hls))
@@ -53,7 +48,7 @@ class VivadoInstallation:
 
 
 def release_remark(release: str) -> str | None:
-    """See :attr:`VivadoInstallation.remark`."""
+    """What to say of a release that finn-plus does not support; a build may work with it."""
     if release in SUPPORTED:
         return None
     return f"Vivado {release} is not among those that finn-plus supports: {', '.join(SUPPORTED)}"

@@ -70,9 +70,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
         yield Swept(out, tools, first, again, files, _files(out), steps, len(tools.events("start")))
 
 
-def _sweep(out: Path) -> Sweep:
+def _sweep(out: Path, splits: set[int] | None = None) -> Sweep:
     network, folding = small_network(), small_folding("mine")
-    points: list[Part] = design_points(network, None, "before", folding, "xc7z020clg400-1", 100.0)
+    points: list[Part] = design_points(network, splits, "before", folding, "xc7z020clg400-1", 100.0)
     backends = choose_backends(["vivado", "estimate"], BuildTarget(board="Pynq-Z1"))
     for backend in backends:
         if hasattr(backend, "measure_fifos"):
@@ -207,3 +207,17 @@ def test_a_second_sweep_builds_nothing_and_gives_the_same_bytes(swept: Swept) ->
     assert swept.files_again == swept.files
     assert swept.again.records == swept.first.records
     assert open_sweep(swept.out).records == swept.first.records
+
+
+def test_a_release_that_finn_does_not_know_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = install(tmp_path / "vendor", version="2023.1")
+    for name, value in tools.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    swept = _sweep(tmp_path / "out", splits={0})
+    assert not swept.failed
+    assert swept.warnings == (
+        "Vivado 2023.1 is not among those that finn-plus supports: 2022.2, 2024.2",
+    )

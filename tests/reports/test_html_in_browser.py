@@ -67,6 +67,7 @@ def test_quiet_console_and_no_sideways_scroll(
     assert outside == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_axe_finds_nothing(browser: Browser, page: Path, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_core_python.selenium").Axe()
