@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from finn_flows.cache_directory import CACHE_VARIABLE
+from tests.dse.deploy.finn_folder import FIRST, SECOND, write_finn_folder
 from tests.dse.deploy.ssh_hosts import SshHost, ssh_hosts
+from tests.fakes.vendor_tools import install
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,17 @@ def stage_folder(tmp_path: Path) -> Path:
     (folder / "pipeline.json").write_text("{}")
     (folder / "deep" / "part.onnx").write_bytes(os.urandom(300_000))
     return folder
+
+
+@pytest.fixture(scope="session")
+def finn_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Of both parts of the small network, as ``dse build --backend vivado`` leaves them."""
+    root = tmp_path_factory.mktemp("finn")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in install(root / "vendor").variables.items():
+            patch.setenv(name, value)
+        patch.setenv(CACHE_VARIABLE, str(root / "cache"))
+        return {
+            position: write_finn_folder(part, root / part.name.value)
+            for position, part in enumerate((FIRST, SECOND))
+        }

@@ -1,5 +1,7 @@
 """A stand-in for ``pynq`` on a board with our overlay: a part, a DMA, memory. For tests only.
 
+An overlay of FINN's is in finn_overlay.py.
+
 The interface is pynq's (Overlay, allocate, channels of a DMA, register reads and writes), as far as
 the engine uses it, and what it promises no more than that: a device sees what was flushed, and a
 caller what was invalidated. The "bitstream" is an npz file of ``fake_bitstream``.
@@ -35,6 +37,7 @@ _HALTED, _IDLE, _SLAVE_ERROR, _RESET = 0x1, 0x2, 0x20, 0x4
 #: Buffers that are allocated, and how many were in all.
 live: list[Buffer] = []
 allocated = 0
+_LOWEST_ADDRESS, _ALIGNMENT = 3 << 32, 1 << 20
 
 
 class Buffer(np.ndarray):
@@ -43,6 +46,12 @@ class Buffer(np.ndarray):
     shadow: np.ndarray
     busy: bool
     freed: bool
+    address: int
+
+    @property
+    def device_address(self) -> int:
+        """Where a device finds it: above 4 GB, so that the upper half counts, too."""
+        return self.address
 
     def flush(self) -> None:
         self.shadow[:] = np.asarray(self)
@@ -65,6 +74,7 @@ def allocate(shape: Any, dtype: Any = "u4") -> Buffer:
     buffer.shadow = np.full(shape, 0x5A, dtype=dtype)
     buffer.busy = buffer.freed = False
     allocated += 1
+    buffer.address = _LOWEST_ADDRESS + _ALIGNMENT * allocated
     live.append(buffer)
     _note("allocate", buffer.nbytes)
     return buffer
@@ -85,8 +95,13 @@ class Overlay:
             raise OSError(f"no .hwh file beside {bitstream}")
         with np.load(bitstream) as content:
             facts = {name: content[name] for name in content.files}
-        self.part_0 = _Part(facts)
-        self.dma = _Dma(self.part_0)
+        if "finn_input_words" in facts:
+            from pynq.finn_overlay import FinnPart
+
+            self.idma0, self.odma0 = FinnPart(facts).blocks
+        else:
+            self.part_0 = _Part(facts)
+            self.dma = _Dma(self.part_0)
 
 
 class _Registers:
@@ -252,5 +267,16 @@ class _Dma:
         return True
 
     def _fault(self) -> str | None:
-        fault, _, at = os.environ.get(FAULT, "").partition("@")
-        return fault if not at or int(at) == self._transfer else None
+        return fault_at(self._transfer)
+
+
+def fault_at(transfer: int) -> str | None:
+    """What is to go wrong with that transfer."""
+    fault, _, at = os.environ.get(FAULT, "").partition("@")
+    return fault if not at or int(at) == transfer else None
+
+
+def buffer_at(address: int) -> Buffer:
+    """The buffer there: a device that is given another address writes into somebody's memory."""
+    (found,) = [buffer for buffer in live if buffer.device_address == address]
+    return found
