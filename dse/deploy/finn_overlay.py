@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +20,7 @@ from dse.deploy.pipeline_parts import PipelinePart
 from dse.errors import DeployError, NetworkError
 from finn_flows.cut import CutTensor
 from finn_flows.integer_type import IntegerType
+from finn_flows.network import MaxPoolLayer
 from finn_flows.part_facts import PART_FILE
 
 SETTINGS, HANDOFF = "driver/settings.json", "overlay/part.hwh"
@@ -68,6 +69,14 @@ class MemoryEnd:
         words = MemoryWords(lanes, size, kind.bits, kind.is_signed, kind.is_bipolar)
         return cls(str(shapes[f"{side}dma_names"][0]), kind, words, math.prod(folded))
 
+    def on_wire(self, tensor: CutTensor) -> MemoryEnd:
+        """The same, of bipolar values where ``tensor`` is: FINN has them as BINARY where it
+        compares and counts bits, by the very code of the wire, 0 for -1."""
+        if not tensor.type.is_bipolar or self.type != _TYPES["BINARY"]:
+            return self
+        words = replace(self.words, signed=True, bipolar=True)
+        return replace(self, type=tensor.type, words=words)
+
     def parameters(self, tensor: CutTensor, registers: dict[str, int]) -> dict[str, Any]:
         """For the board. ``words`` is null where memory holds what ``tensor`` is on the wire."""
         kind = tensor.type
@@ -110,20 +119,23 @@ def overlay_ends(part: PipelinePart, facts: dict[str, Any], folder: Path) -> dic
                 where=path,
                 expected=f"{math.prod(tensor.shape)}",
             )
+    source, target = source.on_wire(part.input), target.on_wire(part.output)
     if not _holds(source.type, part.input.type):
         raise DeployError(
             f"takes {source.type.name}", where=path, expected=f"{part.input.type.name}"
         )
     handoff = _modules(read_named_file(folder, HANDOFF, facts), folder / HANDOFF)
     registers = [_registers(handoff, end.block, folder / HANDOFF) for end in (source, target)]
-    after = target.parameters(part.output, registers[1])
     scale = _scale_and_offset(facts["host_operations"], part, folder / PART_FILE)
-    if scale is not None:
+    minimum = _wrapped_minimum(part, target, scale, path)
+    after = target.parameters(part.output, registers[1])
+    if scale is not None or minimum is not None:
         after["words"] = asdict(target.words)
     return {
         "source": source.parameters(part.input, registers[0]),
         "target": {
             **after,
+            "minimum": minimum,
             "scale": None if scale is None else scale[0],
             "offset": None if scale is None else scale[1],
         },
@@ -185,6 +197,35 @@ def _registers(handoff: ElementTree.Element, block: str, path: Path) -> dict[str
     }
 
 
+def _wrapped_minimum(
+    part: PipelinePart, end: MemoryEnd, scale: tuple[list[int], list[int]] | None, path: Path
+) -> int | None:
+    """The least that the circuit can give, where that or the most is beyond FINN's type.
+
+    Where FINN counts equal bits it chooses the accumulator's type by sums of -1 and 1: INT7 for
+    counts of 0 to 64. Hardware wraps, so that the lowest value tells what a code stands for; None
+    where the type says so. DeployError where values of two results would have the same code.
+    """
+    network = part.network
+    layer = network.layers[-1]
+    if isinstance(layer, MaxPoolLayer) or layer.thresholds is not None:
+        least, most = part.output.type.minimum, part.output.type.maximum
+    else:
+        least, most = network.accumulator_range(len(network.layers) - 1)
+    factors, offsets = scale or ([1], [0])
+    bounds = [
+        (value - offset) // factor
+        for factor, offset in zip(factors, offsets, strict=True)
+        for value in (least, most)
+    ]
+    low, high = min(bounds), max(bounds)
+    if end.type.minimum <= low and high <= end.type.maximum:
+        return None
+    if high - low >= 1 << end.type.bits:
+        raise DeployError(f"gives {end.type.name}", where=path, expected=f"{low} to {high}")
+    return low
+
+
 def _scale_and_offset(
     operations: Sequence[Sequence[Any]], part: PipelinePart, path: Path
 ) -> tuple[list[int], list[int]] | None:
@@ -205,6 +246,6 @@ def _scale_and_offset(
             offset = [one * by for one, by in zip(offset, factors, strict=True)]
         else:
             offset = [one + by for one, by in zip(offset, factors, strict=True)]
-    if not all(value.is_integer() for value in (*scale, *offset)):
+    if not all(value.is_integer() for value in (*scale, *offset)) or 0 in scale:
         raise DeployError("results that are no integers after the last layer", where=path)
     return [int(value) for value in scale], [int(value) for value in offset]

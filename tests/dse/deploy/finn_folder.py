@@ -16,6 +16,7 @@ import numpy as np
 from finn_flows.backends.interface import Part
 from finn_flows.backends.vivado import VivadoBackend
 from finn_flows.cut import Cut
+from finn_flows.integer_type import IntegerType
 from finn_flows.network import Network
 from finn_flows.standard_onnx import export_standard_onnx
 from finn_flows.vivado.board import find_board
@@ -76,20 +77,21 @@ def bitstream(
             file,
             model=np.frombuffer(export_standard_onnx(network).SerializeToString(), np.uint8),
             input_shape=network.input_shape,
-            finn_input_words=_words(shapes, "i"),
-            finn_output_words=_words(shapes, "o"),
+            finn_input_words=_words(shapes, "i", network.input_type),
+            finn_output_words=_words(shapes, "o", network.output_type),
             scale=scale,
             offset=offset,
         )
         return file.getvalue()
 
 
-def _words(shapes: dict[str, list[object]], side: str) -> list[int]:
+def _words(shapes: dict[str, list[object]], side: str, values: IntegerType) -> list[int]:
+    """As of finn_overlay.py of the stand-in. Where FINN counts equal bits, BINARY 0 means -1."""
     from qonnx.core.datatype import DataType
 
     kind = DataType[str(shapes[f"{side}dt"][0])[10:-2]]
     folded, packed = shapes[f"{side}shape_folded"][0], shapes[f"{side}shape_packed"][0]
     assert isinstance(folded, list)
     assert isinstance(packed, list)
-    sign = -1 if kind.name == "BIPOLAR" else int(kind.signed())
+    sign = -1 if values.is_bipolar else int(kind.signed())
     return [folded[-1], packed[-1], kind.bitwidth(), sign]

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,16 +21,21 @@ from dse.deploy.node.engines.pynq_engine import PynqEngine, TransferError
 from dse.deploy.node.stage_files import StageFileError, read_stage
 from dse.deploy.stage_folders import StageFolders, write_stage_folders
 from dse.errors import DeployError, DseError
+from finn_flows.backends.interface import Part
 from finn_flows.cache_directory import CACHE_VARIABLE
 from finn_flows.cut import Cut, CutTensor, split_network
+from finn_flows.folding import Folding, LayerFolding
 from finn_flows.integer_reference import run_integers
-from finn_flows.network import Network
+from finn_flows.integer_type import IntegerType
+from finn_flows.network import DenseLayer, Network
+from reports.sweep_record import PartName
 from tests.dse.deploy.chained_engines import chained, loaded
 from tests.dse.deploy.finn_folder import FIRST, SECOND, bitstream, replace_file, write_finn_folder
 from tests.dse.deploy.pynq_module import stand_in
 from tests.fakes.vendor_tools import VendorTools
 from tests.random_networks import random_input
 
+INT8 = IntegerType.signed(8)
 BITSTREAM = "overlay/part.bit"
 SMALL, CUT = FIRST.whole, Cut(1)
 
@@ -88,7 +94,7 @@ def test_what_a_board_is_told(stages: StageFolders) -> None:
         **{"values_per_word": 5, "bytes_per_word": 5, "bits": 8},
         **{"signed": True, "bipolar": False},
     }
-    assert second["target"]["scale"] is None
+    assert (second["target"]["minimum"], second["target"]["scale"]) == (None, None)
 
 
 def test_images_follow_each_other_into_the_part(stages: StageFolders, pynq: ModuleType) -> None:
@@ -192,6 +198,47 @@ def test_what_finn_leaves_to_the_host_is_done(
 
 
 # -- folders that a user names ---------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_network_of_single_bits(
+    vendor_tools: VendorTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pynq: ModuleType
+) -> None:
+    """FINN counts equal bits and leaves the host to make sums of -1 and 1 of it; and one count is
+    beyond FINN's type."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    random, bipolar = np.random.default_rng(8), IntegerType.bipolar()
+
+    def dense(outputs: int, thresholds: bool) -> DenseLayer:
+        weights = (2 * random.integers(0, 2, (outputs, 64)) - 1).astype(np.int8)
+        steps = random.integers(-4, 5, (outputs, 1)) if thresholds else None
+        return DenseLayer(weights, bipolar, steps, bipolar if thresholds else INT8)
+
+    first, last = dense(64, True), dense(10, False)
+    network = Network("bits", (64,), bipolar, (first, last))
+    images = random_input(9, network, 6)
+    last.weights[0] = run_integers(replace(network, layers=(first,)), images[:1])[0]
+    network = Network("bits", (64,), bipolar, (first, last))
+    assert run_integers(network, images)[0, 0] == 64
+    folding = Folding("bits", (LayerFolding(8, 8), LayerFolding(8, 5)))
+    part = Part(network, PartName.FIRST, Cut(0), folding, FIRST.device, 100.0)
+    folders = {
+        position: write_finn_folder(replace(part, name=name), tmp_path / name.value)
+        for position, name in enumerate((PartName.FIRST, PartName.SECOND))
+    }
+    facts = json.loads((folders[1] / "part.json").read_text())
+    assert facts["host_operations"] == [["Mul", [2.0]], ["Add", [-64.0]]]
+    image = bitstream(replace(part, name=PartName.SECOND).network, folders[1], scale=2, offset=-64)
+    replace_file(folders[1], BITSTREAM, image)
+    stages = write_stage_folders(
+        network, (Cut(0),), ["pynq", "pynq"], tmp_path / "stages", overlays=folders
+    )
+    told = stages.stages[1].parameters["target"]
+    assert (told["minimum"], told["words"]["bits"]) == (0, 7)
+    assert (told["scale"], told["offset"]) == ([2] * 10, [-64] * 10)
+    with loaded(stages) as engines:
+        found = chained(engines, words_of(network, images))
+    np.testing.assert_array_equal(found, result_words(network, images))
 
 
 def test_one_flipped_byte_of_a_bitstream_is_refused_on_either_side(

@@ -70,6 +70,9 @@ class FinnCircuit(PynqCircuit):
             data = result.tobytes()
             return data + bytes(size - len(data))
         values = unpack_words(result, words)
+        if self._target["minimum"] is not None:
+            least = self._target["minimum"]
+            values = least + ((values - least) & ((1 << words["bits"]) - 1))
         if self._target["scale"] is not None:
             channels = values.reshape(-1, len(self._target["scale"]))
             values = channels * self._target["scale"] + self._target["offset"]
