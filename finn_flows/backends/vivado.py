@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +16,7 @@ from finn_flows.tool_process import Limits
 from finn_flows.vendor.installed import tool_version
 from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
 from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.board_content import board_text
 from finn_flows.vivado.copied_folder import copy_folder
 from reports.sweep_record import SweepRecord
 from reports.utilization import Source
@@ -66,7 +65,7 @@ class VivadoBackend:
         return {
             "vivado": tool_version("vivado") or "none",
             "finn-plus": version("finn-plus"),
-            "board": _board_text(self.board),
+            "board": board_text(self.board),
             "fifos": "measured" if self.measure_fifos else "none",
             "flow": FLOW_VERSION,
         }
@@ -169,16 +168,6 @@ class VivadoBackend:
             raise BuildError(
                 f"{part} is for {part.device}", expected=f"{board.part} of {board.name}"
             )
-
-
-def _board_text(board: VivadoBoard | None) -> str:
-    """The board by name, and what of it is the user's own by content."""
-    if board is None:
-        return "none"
-    facts = [repr(replace(board, board_files=None, ps_preset=None))]
-    if board.ps_preset is not None:
-        facts.append(board.ps_preset.read_text())
-    return f"{board.name} {hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}"
 
 
 def _empty(folder: Path) -> None:
