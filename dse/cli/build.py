@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from dse.cli.options import (
+    PartChoice,
     build_target_options,
     given_clock,
     hardware_options,
@@ -18,8 +19,6 @@ from dse.cli.options import (
     workers_option,
 )
 
-_PARTS = {"first": "first", "second": "second", "1": "first", "2": "second"}
-
 
 @click.command()
 @network_options
@@ -27,8 +26,7 @@ _PARTS = {"first": "first", "second": "second", "1": "first", "2": "second"}
 @click.option(
     "--part",
     "which",
-    type=click.Choice([*_PARTS, "both"]),
-    callback=lambda _ctx, _param, given: _PARTS.get(given, given),
+    type=PartChoice("both"),
     help="Which part of the split; 1 is first, 2 is second. [default: both]",
 )
 @hardware_options

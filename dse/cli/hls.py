@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from dse.cli.options import (
+    PartChoice,
     hardware_options,
     json_option,
     network_options,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--part",
     "which",
-    type=click.Choice(["first", "second", "both"]),
-    help="Which part of the split. [default: both]",
+    type=PartChoice("both"),
+    help="Which part of the split; 1 is first, 2 is second. [default: both]",
 )
 @hardware_options
 @click.option(

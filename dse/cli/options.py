@@ -23,6 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPLIT = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 _RESOURCE = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,63})=([0-9]+(?:\.[0-9]+)?)")
+_PART_NUMBERS = {"1": "first", "2": "second"}
 _CLOCK = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:mhz)?", re.IGNORECASE)
 
 
@@ -64,6 +65,17 @@ class Clock(click.ParamType[float]):
                 "such as 100 or 142.8MHz"
             )
         return megahertz
+
+
+class PartChoice(click.Choice[str]):
+    """``first`` or ``1``, ``second`` or ``2``, and each of ``more``; gives the word."""
+
+    def __init__(self, *more: str) -> None:
+        super().__init__([*_PART_NUMBERS.values(), *_PART_NUMBERS, *more])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        word = super().convert(value, param, ctx)
+        return _PART_NUMBERS.get(word, word)
 
 
 class NumberRange(click.FloatRange):

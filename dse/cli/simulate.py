@@ -11,6 +11,7 @@ import click
 
 from dse.cli.options import (
     NumberRange,
+    PartChoice,
     hardware_options,
     json_option,
     network_options,
@@ -35,8 +36,8 @@ MOST_FRAMES = 10_000
 @click.option(
     "--part",
     "which",
-    type=click.Choice(["first", "second"]),
-    help="Which part of the split. [default: first]",
+    type=PartChoice(),
+    help="Which part of the split; 1 is first, 2 is second. [default: first]",
 )
 @click.option(
     "--frames",

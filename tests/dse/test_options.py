@@ -11,7 +11,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.cli.build import build
+from dse.cli.hls import hls
 from dse.cli.options import Clock, SplitList, backend_option, cut_options
+from dse.cli.simulate import simulate
 from dse.device_choice import DEFAULT_DEVICE, choose_device, known_boards
 from dse.errors import FoldingError, InputError
 from dse.folding_choice import AUTO_CYCLES, choose_folding
@@ -55,6 +58,15 @@ def test_the_option_may_be_repeated(arguments: list[str], expected: list[int] | 
 
     result = CliRunner().invoke(command, [*arguments, "--backend", "b", "--backend", "b"])
     assert json.loads(result.output) == [expected, "before", ["b"]]
+
+
+@pytest.mark.parametrize("command", [build, hls, simulate])
+def test_parts_are_called_alike_by_every_command(command: click.Command) -> None:
+    (option,) = (one for one in command.params if one.name == "which")
+    for said, part in {"1": "first", "2": "second", "first": "first", "second": "second"}.items():
+        assert option.type.convert(said, option, None) == part
+    with pytest.raises(click.BadParameter, match="second"):
+        option.type.convert("3", option, None)
 
 
 @given(st.integers(1, 10**6).map(lambda thousandths: thousandths / 1000))
