@@ -80,6 +80,14 @@ def test_both_kernels_become_overlays_and_only_once(
     assert (tmp_path / "again/first/overlay/part.bit").is_file()
 
 
+@pytest.mark.parametrize("board", ["ZCU104", "KV260_SOM"])
+def test_a_device_with_ultra_ram_gets_its_overlay(
+    written: Path, tools: VendorTools, tmp_path: Path, board: str
+) -> None:
+    run(written, tmp_path / "out", "--part", "2", "--board", board)
+    assert (tmp_path / "out/second/overlay/part.bit").is_file()
+
+
 def test_the_kernel_is_where_the_processing_system_reaches_it(
     kernel: Path, tools: VendorTools
 ) -> None:

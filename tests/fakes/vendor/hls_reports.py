@@ -5,6 +5,13 @@ from __future__ import annotations
 from report_texts import capacity
 from session import Session
 
+#: UltraRAMs of devices that have any.
+_URAMS = {"xczu7ev": 96, "xck26": 64, "xcu250": 1280}
+
+
+def _urams(part: str) -> int:
+    return next((count for name, count in _URAMS.items() if part.lower().startswith(name)), 0)
+
 
 def _figures(size: dict[str, int], part: str) -> tuple[dict[str, int], dict[str, int]]:
     luts, _, registers, tiles, dsps = capacity(part)
@@ -15,7 +22,8 @@ def _figures(size: dict[str, int], part: str) -> tuple[dict[str, int], dict[str,
         "LUT": size["lut_as_logic"] + size["lutram"],
         "URAM": 0,
     }
-    room = {"BRAM_18K": tiles * 2, "DSP": dsps, "FF": registers, "LUT": luts, "URAM": 0}
+    room = {"BRAM_18K": tiles * 2, "DSP": dsps, "FF": registers, "LUT": luts}
+    room["URAM"] = _urams(part)
     return used, room
 
 
