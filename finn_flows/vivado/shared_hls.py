@@ -6,14 +6,12 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dse.errors import BuildError, InputError
+from dse.errors import BuildError, DseError, InputError, StoreError
 from finn_flows.backends.interface import Part, SharedStep
-from finn_flows.backends.yosys_steps import measure_fifos
 from finn_flows.fold_nodes import folding_at
 from finn_flows.folding import Folding
 from finn_flows.network import Network
@@ -25,6 +23,7 @@ from finn_flows.vivado.hls_run import run_hls
 from finn_flows.vivado.installation import find_installation
 from finn_flows.vivado.part_model import layer_model
 from finn_flows.vivado.zynq_shell import clock_period_ns
+from reports.sweep_record import PartName
 
 
 @dataclass
@@ -85,13 +84,28 @@ def shared_steps(
 
 
 def try_fifo_depths(whole: Network, folding: Folding, device: str) -> dict[str, int]:
-    """Elements of the FIFO before each layer; none where no circuit of ours can be simulated.
+    """Elements of the FIFO before each layer; none where there is no circuit of ours to simulate.
 
-    FIFOs make nothing right or wrong, only slower or quicker.
+    FIFOs make nothing right or wrong, only slower or quicker. Whether there is a circuit of this
+    network so folded is a property of the part. Raises BuildError where there is one but it cannot
+    be simulated here: without a compiler, say, or in time. (The result's key says ``measured``.)
     """
-    with suppress(BuildError, InputError):
-        return measure_fifos(whole, folding, device).depths
-    return {}
+    from finn_flows.circuit.part_circuit import part_circuit
+    from finn_flows.simulation.fifo_depths import boundary_bits, search_fifo_depths
+
+    try:
+        # No depth depends on a clock.
+        circuit = part_circuit(Part(whole, PartName.WHOLE, None, folding, device, 100.0))
+    except (BuildError, InputError) as error:
+        if isinstance(error.__cause__, OSError | MemoryError):
+            raise
+        return {}
+    try:
+        return search_fifo_depths(circuit, boundary_bits(whole)).depths
+    except StoreError:
+        raise
+    except DseError as error:
+        raise BuildError(f"FIFO depths: {error}") from error
 
 
 def layer_hls(part: Part, position: int, limits: Limits) -> None:
