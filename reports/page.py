@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -81,6 +82,20 @@ class Panel:
         marked: list[Column | Cell] = [*self.columns, *(cell for row in self.rows for cell in row)]
         return frozenset(mark for one in marked for mark in one.marks)
 
+    def renumbered(self, numbers: Mapping[int, int]) -> Panel:
+        """With each mark replaced by what ``numbers`` has for it."""
+
+        def anew(marks: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(numbers[mark] for mark in marks)
+
+        return replace(
+            self,
+            columns=tuple(replace(one, marks=anew(one.marks)) for one in self.columns),
+            rows=tuple(
+                tuple(replace(cell, marks=anew(cell.marks)) for cell in row) for row in self.rows
+            ),
+        )
+
     def pieces(self, most_columns: int) -> list[Panel]:
         """The panel in as many as ``most_columns`` wide at most; a resource stays in one piece.
 
@@ -140,3 +155,14 @@ class Page:
     sources: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     explanations: tuple[Explanation, ...] = ()
+
+    def of_panels(self, kinds: Collection[PanelKind]) -> Page:
+        """The panels of some kinds alone, and the notes that these refer to, numbered anew."""
+        panels = [panel for panel in self.panels if panel.kind in kinds]
+        kept = sorted({mark for panel in panels for mark in panel.marks})
+        numbers = {mark: number for number, mark in enumerate(kept, start=1)}
+        return replace(
+            self,
+            panels=tuple(panel.renumbered(numbers) for panel in panels),
+            notes=tuple(self.notes[mark - 1] for mark in kept),
+        )

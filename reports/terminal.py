@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: What a terminal leaves to the files.
 _FOR_A_PAGE = (PanelKind.INCREMENT, PanelKind.LAYERS)
+_SHOWN = [kind for kind in PanelKind if kind not in _FOR_A_PAGE]
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -39,10 +40,9 @@ def print_table(records: Sequence[SweepRecord], console: Console) -> None:
     from rich.text import Text
 
     for group in group_records(records).values():
-        page = lay_out(build_table(group))
+        page = lay_out(build_table(group)).of_panels(_SHOWN)
         console.print(Text(page.title, style="bold"))
-        panels = [panel for panel in page.panels if panel.kind not in _FOR_A_PAGE]
-        for panel in panels:
+        for panel in page.panels:
             _print_panel(panel, console)
         console.print()
         for explanation in page.explanations:
@@ -50,10 +50,8 @@ def print_table(records: Sequence[SweepRecord], console: Console) -> None:
             console.print(Text.assemble((heading, "bold"), f": {explanation.brief}"))
         for name, description in page.sources:
             console.print(Text.assemble((name, "bold"), f": {description}."))
-        marks = {mark for panel in panels for mark in panel.marks}
         for number, note in enumerate(page.notes, start=1):
-            if number in marks:
-                console.print(Text(f"{_superscript((number,))} {note}"))
+            console.print(Text(f"{_superscript((number,))} {note}"))
         console.print()
 
 

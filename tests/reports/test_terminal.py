@@ -13,6 +13,7 @@ from reports.terminal import print_table
 from reports.utilization import Source
 from tests.reports.plausible import plausible_sweep
 from tests.reports.test_writers import sweep
+from tests.reports.vendor_sweep import vendor_sweep
 
 
 def printed(records: list[SweepRecord], width: int) -> str:
@@ -75,6 +76,17 @@ def test_every_note_is_referred_to(second: Source | None) -> None:
         assert re.search(rf"(?<![⁰¹²³⁴⁵⁶⁷⁸⁹]){note}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])", tables), note
     used = set(re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+", tables))
     assert used == set(notes)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [sweep(), plausible_sweep() + plausible_sweep(source=Source.YOSYS), vendor_sweep()],
+    ids=["one failed", "yosys", "vivado"],
+)
+def test_notes_are_counted_without_a_gap(records: list[SweepRecord]) -> None:
+    notes = re.findall(r"^([⁰¹²³⁴⁵⁶⁷⁸⁹]+) ", printed(records, 100), re.MULTILINE)
+    digits = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+    assert [int(note.translate(digits)) for note in notes] == list(range(1, len(notes) + 1))
 
 
 def test_a_failure_is_shown_with_its_error() -> None:

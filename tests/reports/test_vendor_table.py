@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,14 @@ def test_every_page_names_what_is_missed(write) -> None:  # type: ignore[no-unty
     assert "timing not met: WNS" in text
     assert ("$-$0.312" if write is table_as_latex else "\N{MINUS SIGN}0.312") in text
     assert "Timing, power and run time" in text
+
+
+def test_table_1_alone_counts_its_notes_from_1() -> None:
+    text = table_as_latex(build_table(vendor_sweep()))
+    alone = re.findall(r"^\\textsuperscript\{(\d+)\}", text, re.MULTILINE)
+    others = re.findall(r"\\else\\textsuperscript\{(\d+)\}", text)
+    assert others
+    assert [int(number) for number in alone] == list(range(1, len(alone) + 1))
 
 
 def test_the_web_page_and_the_figure_name_it_too() -> None:
