@@ -18,6 +18,7 @@ from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
 from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.board_content import board_text
 from finn_flows.vivado.copied_folder import copy_folder
+from finn_flows.vivado.failed_build import leave_texts
 from reports.sweep_record import SweepRecord
 from reports.utilization import Source
 
@@ -84,7 +85,8 @@ class VivadoBackend:
 
         A design that does not fit has counts of synthesis alone (source ``vivado-synth``), one that
         misses timing is placed; ``implementation.misses`` says so. Raises ToolError where a tool
-        fails, BuildError where FINN does or the part's device is not the board's.
+        fails, BuildError where FINN does or the part's device is not the board's; logs and scripts
+        as far as the build came are left then.
         """
         from finn_flows.vivado.build_result import build_result
 
@@ -115,7 +117,11 @@ class VivadoBackend:
         with KeptSteps(cache_directory("vivado") / key) as steps:
             folder = steps.folder / _RESULT
             make = partial(self._make, part, steps, directory)
-            steps.do("result", key, make, outputs=[folder])
+            try:
+                steps.do("result", key, make, outputs=[folder])
+            except Exception as error:
+                leave_texts(steps.folder, directory, error)
+                raise
             _empty(steps.folder)
             copy_folder(folder, directory)
 

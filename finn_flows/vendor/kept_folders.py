@@ -3,7 +3,7 @@
 <root>/<key>/              what was made
 <root>/<key>.json          its files, written before the folder appears
 <root>/<key>.lock          held by the process that makes it
-<root>/.making-<key>/      in the making; or what a failed or killed process left, for its logs
+<root>/.making-<key>/      in the making; or what a killed process left
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class KeptFolders:
         ``make`` is given an empty folder below the same root, which gets another name afterwards:
         nothing in it may name it absolutely. Who asks for a key that another process just makes
         waits. A folder in which a file is not as it was made is made again. Raises what ``make``
-        raises; what it left then stays in its folder, with its logs, until the next try. Copy what
-        is to be kept: the cache may be emptied at any time.
+        raises, and removes what it left: logs that are to be read must lie elsewhere by then. Copy
+        what is to be kept: the cache may be emptied at any time.
         """
         if self._is_whole(key):
             return self.root / key
@@ -48,7 +48,11 @@ class KeptFolders:
                 if leftover.exists():
                     shutil.rmtree(leftover)
             making.mkdir()
-            make(making)
+            try:
+                make(making)
+            except Exception:
+                shutil.rmtree(making, ignore_errors=True)
+                raise
             described = describe([making], making)
             atomic_write(self._list(key), json.dumps(described))
             making.rename(self.root / key)

@@ -55,7 +55,7 @@ def gather(build: PartBuild, folder: Path) -> None:
         shutil.copyfile(overlay.bitstream, folder / BITSTREAM)
         shutil.copyfile(overlay.handoff, folder / HANDOFF)
         copy_folder(build.driver(overlay), folder / "driver")
-    for place, found in _texts(build.folder):
+    for place, found in build_texts(build.folder):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, folder / place)
     facts = {
@@ -67,11 +67,11 @@ def gather(build: PartBuild, folder: Path) -> None:
     atomic_write(folder / BUILD_FILE, json.dumps(facts, indent=1) + "\n")
 
 
-def _texts(work: Path) -> Iterator[tuple[Path, Path]]:
-    """What is read by people, as (place in the result, file of the build)."""
+def build_texts(work: Path) -> Iterator[tuple[Path, Path]]:
+    """What is read by people, as (place in the result, file of the build in folder ``work``)."""
     for file in (work / "reports").glob("*.rpt"):
         yield Path("reports", file.name), file
-    for file in (work / "logs").iterdir():
+    for file in (work / "logs").glob("*"):
         yield Path("logs", file.name), file
     yield Path("tcl/reports.tcl"), work / "reports" / "reports.tcl"
     for file in (work / "overlay").glob("*/ip_config.tcl"):

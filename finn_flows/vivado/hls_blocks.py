@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finn_flows.cache_directory import cache_directory
+from finn_flows.vendor.failure import ToolError
 from finn_flows.vendor.kept_folders import KeptFolders
 from finn_flows.vivado.copied_folder import copy_folder
 
@@ -51,12 +52,15 @@ def hls_block(node: onnx.NodeProto, key: str, run: RunHls) -> float:
     """Put the block of ``node`` beside its code, made now if no build has made it before.
 
     Sets the node's attributes as FINN's HLSSynthIP does. Returns what HLS took in seconds, whoever
-    ran it. Raises what ``run`` raises.
+    ran it. Raises what ``run`` raises; a ToolError then names its log, in the cache folder beside
+    the blocks, where it stays until the next try.
     """
     from qonnx.custom_op.registry import getCustomOp
 
     code = code_folder(node)
-    kept = KeptFolders(cache_directory("hls-ip")).get(key, lambda folder: _make(node, folder, run))
+    root = cache_directory("hls-ip")
+    log = root / f"{key}.log"
+    kept = KeptFolders(root).get(key, lambda folder: _make(node, folder, run, log))
     project = _project(code, node)
     shutil.rmtree(project, ignore_errors=True)
     copy_folder(_project(kept, node), project)
@@ -89,14 +93,35 @@ def _project(folder: Path, node: onnx.NodeProto) -> Path:
     return folder / f"project_{node.name}"
 
 
-def _make(node: onnx.NodeProto, folder: Path, run: RunHls) -> None:
-    """Copy the code of ``node`` into ``folder`` and run HLS there; leave the block and reports."""
+def _make(node: onnx.NodeProto, folder: Path, run: RunHls, failed_log: Path) -> None:
+    """Copy the code of ``node`` into ``folder`` and run HLS there; leave the block and reports.
+
+    What HLS printed when it failed goes to ``failed_log``: ``folder`` does not last.
+    """
     code = code_folder(node)
     for file in _hls_files(code):
         (folder / file.name).write_text(file.read_text().replace(str(code), str(folder)))
-    seconds = run(node, folder)
+    try:
+        seconds = run(node, folder)
+    except ToolError as error:
+        raise _with_log(error, folder, failed_log) from error.__cause__
+    failed_log.unlink(missing_ok=True)
     (folder / _SECONDS).write_text(json.dumps(seconds))
     _leave_only(folder / f"project_{node.name}", (_BLOCK, _REPORTS))
+
+
+def _with_log(error: ToolError, folder: Path, log: Path) -> ToolError:
+    """``error`` with its log at ``log``, which is moved there, and no word of ``folder``."""
+    place: Path | None = log
+    try:
+        (folder / HLS_LOG).replace(log)
+    except OSError:  # nothing was printed yet
+        place = None
+    reason = error.reason.replace(f"{folder}/", "").replace(str(folder), "its folder")
+    moved = ToolError(error.step, error.kind, reason, log=place, excess=error.excess)
+    for note in getattr(error, "__notes__", ()):
+        moved.add_note(note)
+    return moved
 
 
 def _leave_only(project: Path, kept: Sequence[Path]) -> None:

@@ -17,6 +17,7 @@ from finn_flows.folding import Folding
 from finn_flows.network import Network
 from finn_flows.part_facts import layer_range
 from finn_flows.tool_process import Limits
+from finn_flows.vendor.failure import ToolError
 from finn_flows.vivado.finn_session import finn_session
 from finn_flows.vivado.hls_blocks import hls_block, hls_key
 from finn_flows.vivado.hls_run import run_hls
@@ -134,7 +135,16 @@ def layer_hls(part: Part, position: int, limits: Limits) -> None:
                 if is_hls_node(node)
             ]
         for node, key in found:
-            hls_block(node, key, run)
+            try:
+                hls_block(node, key, run)
+            except ToolError as error:
+                # Named as its shared step is, which need not be said twice.
+                name = node.op_type.removesuffix("_hls")
+                step = f"{part.whole.label(position)}: HLS of {name}"
+                named = ToolError(step, error.kind, error.reason, log=error.log)
+                for note in getattr(error, "__notes__", ()):
+                    named.add_note(note)
+                raise named from error.__cause__
 
 
 def _digest(*facts: str) -> str:
