@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dse.errors import InputError
-from finn_flows.cache_directory import cache_directory
+from finn_flows.cache_directory import CACHE_VARIABLE, cache_directory
 from finn_flows.vendor.installed import find_tool, require, tool_version
-from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.board import VivadoBoard, finn_boards
+from finn_flows.vivado.board_content import board_folders
 
 if TYPE_CHECKING:
     from finn.interface.settings import FINNSettings
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 SUPPORTED = ("2022.2", "2024.2")
 #: The last release in which FINN runs HLS with vitis_hls.
 _LAST_VITIS_HLS = (2024, 2)
-_REMEDY = "`finn deps update` fetches it (FINN_DEPS names the folder)"
+_DEPS_VARIABLE = "FINN_DEPS"
+_REMEDY = f"`finn deps update` fetches it ({_DEPS_VARIABLE} names the folder)"
+#: What FINN writes unquoted into Tcl and into scripts of a shell means something else there.
+_SPECIAL = re.compile(r"""[\s{}$\[\]"'\\`;&|<>()*?]""")
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,18 @@ def check_libraries(board: VivadoBoard, installation: VivadoInstallation) -> Non
     from finn.interface.settings import FINNSettings
 
     settings = FINNSettings.init(flow_config=Path("flow.yaml"), auto_set_environment_vars=False)
-    for folder in (cache_directory("vivado"), settings.finn_deps):
-        if any(letter.isspace() for letter in str(folder)):
-            raise InputError("the tools cannot take a folder with a space in it", where=folder)
+    for folder, variable in (
+        (cache_directory("vivado"), CACHE_VARIABLE),
+        (settings.finn_deps, _DEPS_VARIABLE),
+    ):
+        special = _SPECIAL.search(str(folder))
+        if special is not None:
+            letter = "white space" if special[0].isspace() else special[0]
+            raise InputError(
+                f"the tools cannot take a folder with {letter} in its name",
+                where=folder,
+                expected=f"{variable} to name another folder",
+            )
     library = settings.finn_deps / "finn-hlslib" / "bnn-library.h"
     if not library.is_file():
         raise InputError("finn-hlslib is not there", where=library, expected=_REMEDY)
@@ -87,23 +101,22 @@ def check_libraries(board: VivadoBoard, installation: VivadoInstallation) -> Non
         raise InputError(
             f"there are no files of {board.board_part}",
             where=board.board_files or settings.finn_deps / "board_files",
-            expected=_REMEDY,
+            expected=_REMEDY
+            if board in finn_boards()
+            else 'board_files = "…" in the board file: the folder with the vendor\'s files of it',
         )
 
 
 def _has_board(
     board: VivadoBoard, name: str, settings: FINNSettings, installation: VivadoInstallation
 ) -> bool:
-    """Whether a place where Vivado looks has a folder of that board (those of AMD it knows)."""
+    """Whether a place where Vivado looks has files of that board (those of AMD it knows)."""
     places = [settings.finn_deps / "board_files", installation.root / "data/boards/board_files"]
     if board.board_files is not None:
         places.append(board.board_files)
-    return any(
-        file.parent.name.lower() == name.lower() or file.parent.parent.name.lower() == name.lower()
-        for place in places
-        for file in (
-            *place.glob("*/*/board.xml"),
-            *place.glob("*/board.xml"),
-            *place.glob("board.xml"),
-        )
-    )
+    try:
+        return any(board_folders(place, name) for place in places)
+    except OSError as error:
+        raise InputError(
+            f"board files cannot be read: {error.strerror or error}", where=error.filename
+        ) from error

@@ -71,9 +71,7 @@ def test_a_failed_shared_hls_is_told_once_with_its_log(vendor_tools: VendorTools
     text = str(failed.value)
     # The sweep says a step's name before an error that does not say it.
     assert step.name in text
-    assert (
-        text.count("HLS") - text.partition(step.name)[2].partition(": error")[2].count("HLS") == 1
-    )
+    assert "conv0, MVAU" not in text
     assert "MVAU" in text
     assert failed.value.log is not None
     assert failed.value.log.is_file()

@@ -199,10 +199,6 @@ def test_what_is_missing_is_said_in_one_line(
         VivadoBackend(board=find_board("Ultra96")).check()
     with pytest.raises(BuildError, match=f"expected {find_board('Pynq-Z1').part} of Pynq-Z1"):
         ready.build(replace(PART, device="xc7z010clg400-1"), out)
-    with monkeypatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(out / "two words"))
-        with pytest.raises(InputError, match="two words/vivado: the tools cannot take"):
-            ready.check()
     shutil.rmtree(vendor_tools.dependencies / "finn-hlslib")
     with pytest.raises(InputError, match=r"finn-hlslib is not there.*finn deps update") as missing:
         ready.check()
@@ -211,6 +207,51 @@ def test_what_is_missing_is_said_in_one_line(
     monkeypatch.delenv("XILINX_VIVADO")
     with pytest.raises(InputError, match=r"not installed here: vivado.*estimate"):
         ready.check()
+
+
+@pytest.mark.parametrize("variable", [CACHE_VARIABLE, "FINN_DEPS"])
+@pytest.mark.parametrize(
+    ("name", "letter"),
+    [
+        ("two words", "white space"),
+        *((f"a{letter}b", letter) for letter in "{}$[]\"\\;'("),
+    ],
+)
+def test_a_folder_that_no_script_can_name_is_refused_with_its_variable(
+    name: str,
+    letter: str,
+    variable: str,
+    vendor_tools: VendorTools,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = out / name
+    shutil.copytree(vendor_tools.dependencies, folder)
+    monkeypatch.setenv(variable, str(folder))
+    with pytest.raises(InputError) as refused:
+        backend().check()
+    assert str(refused.value).startswith(f"{folder}")
+    assert f"cannot take a folder with {letter} in its name" in str(refused.value)
+    assert f"expected {variable} to name another folder" in str(refused.value)
+
+
+def test_files_of_the_users_own_board_are_named_in_its_file(
+    vendor_tools: VendorTools, tmp_path: Path
+) -> None:
+    known = find_board("Pynq-Z1")
+    own = replace(known, name="Cora", board_part="digilentinc.com:cora-z7-10:part0:1.1")
+    with pytest.raises(
+        InputError, match=r'no files of digilentinc.*board_files = "…" in the board'
+    ):
+        VivadoBackend(board=own, measure_fifos=False).check()
+    # FINN's own boards are fetched.
+    with pytest.raises(InputError, match="finn deps update"):
+        VivadoBackend(board=find_board("Ultra96"), measure_fifos=False).check()
+    # What the files say counts, whatever their folder is called.
+    (tmp_path / "mine" / "A.0").mkdir(parents=True)
+    (tmp_path / "mine" / "A.0" / "board.xml").write_text('<board name="cora-z7-10"/>\n')
+    own = replace(own, board_files=tmp_path)
+    VivadoBackend(board=own, measure_fifos=False).check()
 
 
 @pytest.mark.parametrize(
