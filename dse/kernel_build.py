@@ -28,7 +28,7 @@ from finn_flows.vendor.installed import find_hls_tool, require, tool_version
 from finn_flows.vendor.kept_steps import KeptSteps
 from finn_flows.vendor.tool_call import ToolCall, call_tool
 from hls_templates.headers import find_hlslib
-from reports.missed_goals import timing_misses
+from reports.missed_goals import resource_misses, timing_misses
 from reports.readers.records import HlsReport, PowerReport, TimingReport, UtilizationReport
 from reports.sweep_record import Implementation
 from reports.utilization import Utilization
@@ -237,8 +237,5 @@ def _read_overlay(
 
 
 def _lacking(made: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(
-        f"{item['resource'].replace('_', ' ').upper()}: {item['needed']:,.10g} of "
-        f"{item['available']:,.10g}"
-        for item in made["excess"]
-    ) or (f"placement: {made['reason']}",)
+    lacking = [(item["resource"], item["needed"], item["available"]) for item in made["excess"]]
+    return resource_misses(lacking) or (f"placement: {made['reason']}",)

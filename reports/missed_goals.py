@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import Implementation
 
 #: How a line of :attr:`Implementation.misses` begins that is of timing; any other is of a resource.
@@ -18,6 +21,14 @@ def timing_misses(wns_ns: float | None, whs_ns: float | None, clock_mhz: float) 
     )
 
 
+def resource_misses(lacking: Iterable[tuple[str, float, float]]) -> tuple[str, ...]:
+    """A line for each resource: its name (ours, else the tool's), needed, available."""
+    return tuple(
+        f"{RESOURCE_TITLES.get(name, name)}: {needed:,.10g} of {available:,.10g}"
+        for name, needed, available in lacking
+    )
+
+
 def lacking_resources(implementation: Implementation | None) -> tuple[str, ...]:
     """What the device has too little of: ``LUT 61,233 of 53,200``."""
     if implementation is None:
@@ -28,11 +39,13 @@ def lacking_resources(implementation: Implementation | None) -> tuple[str, ...]:
 
 
 def missed_timing(implementation: Implementation | None) -> tuple[str, ...]:
-    """Which slack is negative: ``WNS -0.312 ns at 100 MHz``."""
+    """Which slack is negative: ``WNS −0.312 ns at 100 MHz``, with a true minus as tables have."""
     if implementation is None:
         return ()
     return tuple(
-        miss.removeprefix(_TIMING) for miss in implementation.misses if miss.startswith(_TIMING)
+        miss.removeprefix(_TIMING).replace("-", "\N{MINUS SIGN}")
+        for miss in implementation.misses
+        if miss.startswith(_TIMING)
     )
 
 

@@ -164,7 +164,7 @@ def _words(kernel: BuiltKernel) -> str:
         f"{counts.dsp:g} DSP"
     ]
     if said.wns_ns is not None:
-        words.append(f"WNS {said.wns_ns:.3f} ns")
+        words.append(f"WNS {said.wns_ns:.3f} ns".replace("-", "\N{MINUS SIGN}"))
     if said.power_w is not None:
         words.append(f"{said.power_w:.3f} W")
     if missed := missed_words(said):

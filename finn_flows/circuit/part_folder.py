@@ -15,6 +15,7 @@ from dse.atomic_write import atomic_write
 from finn_flows.circuit.layer_circuit import Circuit
 from finn_flows.circuit.render import render
 from finn_flows.part_facts import FORMAT, FORMAT_VERSION, PART_FILE, counts, part_facts
+from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import LayerRecord, SweepRecord
 from reports.utilization import RESOURCES
 
@@ -49,7 +50,9 @@ def write_part_folder(
         contents[f"reports/{name}"] = text.encode()
     facts = _facts(part, circuit, record)
     contents["overlay.tcl"] = render("overlay.tcl.j2", **facts).encode()
-    contents["README.md"] = render("part_readme.md.j2", **facts, resources=RESOURCES).encode()
+    contents["README.md"] = render(
+        "part_readme.md.j2", **facts, resources=RESOURCES, titles=RESOURCE_TITLES
+    ).encode()
     for name, data in contents.items():
         atomic_write(directory / name, data)
     manifest = {

@@ -27,7 +27,7 @@ from finn_flows.vivado.implementation_reports import (
     ImplementationReports,
     read_implementation_reports,
 )
-from reports.missed_goals import timing_misses
+from reports.missed_goals import resource_misses, timing_misses
 from reports.sweep_record import Implementation, PartName
 from reports.utilization import Source
 
@@ -142,10 +142,7 @@ def _lacking(facts: dict[str, Any], reports: ImplementationReports) -> tuple[str
                 lacking.append((name, used, available))
     if not lacking:
         return (f"placement: {facts['reason']}",)
-    return tuple(
-        f"{name.replace('_', ' ').upper()}: {needed:,.10g} of {available:,.10g}"
-        for name, needed, available in lacking
-    )
+    return resource_misses(lacking)
 
 
 def _estimate(part: Part) -> PartEstimate:

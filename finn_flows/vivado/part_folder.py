@@ -17,6 +17,8 @@ from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.build_result import BITSTREAM
 from finn_flows.vivado.installation import release_remark
 from finn_flows.vivado.part_model import host_operations, is_dense
+from reports.missed_goals import missed_words
+from reports.resource_text import RESOURCE_TITLES
 from reports.sweep_record import Implementation, SweepRecord
 from reports.utilization import RESOURCES
 
@@ -56,7 +58,9 @@ def write_part_folder(
     }
     atomic_write(
         directory / README,
-        _environment().get_template("part_readme.md.j2").render(**facts, resources=RESOURCES),
+        _environment()
+        .get_template("part_readme.md.j2")
+        .render(**facts, resources=RESOURCES, titles=RESOURCE_TITLES, missed=missed_words(found)),
     )
     files = sorted(
         path for path in directory.rglob("*") if path.is_file() and path != directory / PART_FILE

@@ -121,15 +121,15 @@ def test_whichever_tool_for_hls_is_there_is_run(
 def test_what_does_not_fit_or_is_too_slow_is_a_result(
     written: Path, tools: VendorTools, tmp_path: Path
 ) -> None:
-    short = {"resource": "Slice LUTs", "needed": 61233, "available": 53200}
+    short = {"resource": "LUT as Logic", "needed": 61233, "available": 53200}
     tools.break_at(
         {"tool": "vivado", "step": "placement", "kind": "no_fit", **short},
         {"tool": "vivado", "step": "routing", "kind": "timing", "wns": -0.312},
     )
     lines = run(written, tmp_path / "out").stdout.splitlines()
     assert lines[1].startswith("  estimate of HLS: ")
-    assert lines[1].endswith("; does not fit: LUT 61,233 of 53,200")
-    assert lines[3].endswith("; timing not met: WNS -0.312 ns at 100 MHz")
+    assert lines[1].endswith("; does not fit: LUT as logic 61,233 of 53,200")
+    assert lines[3].endswith("; timing not met: WNS \N{MINUS SIGN}0.312 ns at 100 MHz")
     assert not (tmp_path / "out/first/overlay/part.bit").exists()
     # They are results: nothing is built again.
     tools.forget()

@@ -194,7 +194,7 @@ def test_neither_is_chosen(swept: Swept) -> None:
     with pytest.raises(InputError) as caught:
         choose_split(swept.first.records, source=Source.VIVADO_PLACED)
     late, large, whole = str(caught.value).split("; split ")
-    assert "Its first part is too slow for the clock: WNS -0.312 ns at 100 MHz" in late
+    assert "Its first part is too slow for the clock: WNS \N{MINUS SIGN}0.312 ns at 100 MHz" in late
     assert "61,233 of 53,200" in large
     assert "it is no split" in whole
 

@@ -87,10 +87,10 @@ def test_an_empty_part_is_empty_for_both() -> None:
 def test_what_is_missed_in_words() -> None:
     late = replace(MISFIT, misses=(*MISFIT.misses, *timing_misses(-0.3125, 0.1, 100.0)))
     assert lacking_resources(late) == ("LUT 61,233 of 53,200", "RAMB36/FIFO 150 of 140")
-    assert missed_timing(late) == ("WNS -0.312 ns at 100 MHz",)
+    assert missed_timing(late) == ("WNS \N{MINUS SIGN}0.312 ns at 100 MHz",)
     assert missed_words(late) == (
         "does not fit: LUT 61,233 of 53,200, RAMB36/FIFO 150 of 140; "
-        "timing not met: WNS -0.312 ns at 100 MHz"
+        "timing not met: WNS \N{MINUS SIGN}0.312 ns at 100 MHz"
     )
     assert missed_words(None) == missed_words(Implementation()) == ""
     assert timing_misses(0.0, None, 100.0) == ()

@@ -27,7 +27,7 @@ from reports.write_markdown import table_as_markdown
 from tests.reports.vendor_sweep import LATE, TOO_LARGE, vendor_sweep
 
 MISFIT = f"Split {TOO_LARGE}, first part: does not fit: LUT 61,233 of 53,200."
-TOO_SLOW = f"Split {LATE}, first part: timing not met: WNS -0.312 ns at 100 MHz."
+TOO_SLOW = f"Split {LATE}, first part: timing not met: WNS \N{MINUS SIGN}0.312 ns at 100 MHz."
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_what_does_not_fit_or_is_too_slow_is_not_chosen(source: Source | None) -
     )
     if source is None:
         assert reasons[LATE, "before"] == (
-            "Its first part is too slow for the clock: WNS -0.312 ns at 100 MHz."
+            "Its first part is too slow for the clock: WNS \N{MINUS SIGN}0.312 ns at 100 MHz."
         )
 
 
