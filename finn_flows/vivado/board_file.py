@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from dse.errors import InputError
 from finn_flows.vivado.board import Processor, VivadoBoard
+from finn_flows.vivado.board_content import preset_text
+from finn_flows.vivado.part_names import EXAMPLES, is_part, processor_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -17,8 +19,22 @@ LARGEST_FILE = 1 << 20
 EXAMPLE = '[board.MyBoard] with part = "xc7z020clg400-1", processor = "zynq-7000" and board_part'
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HEADER = re.compile(r"""\s*\[\s*board\s*\.\s*["']?([^"'\]\s]+)["']?\s*\]""")
+_HEADER = re.compile(
+    r"""\s*\[\s*["']?board["']?\s*\.\s*(?:"([^"]*)"|'([^']*)'|([^"'\]\s]+))\s*\]"""
+)
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
+_PART = r"^[A-Za-z0-9][A-Za-z0-9-]{3,63}$"
+#: Goes into Tcl as it is, through a template that is filled with %.
+_BOARD_PART = r"^[^\s:{}$\[\]\"\\;%]+(:[^\s:{}$\[\]\"\\;%]+){3}$"
+_PLATFORM = r"^\S+$"
+#: What would be right, in words.
+_RIGHT = {
+    _PART: f"device, package and speed grade, such as {EXAMPLES['zynq-7000']}",
+    _BOARD_PART: "vendor:name:part0:version, such as digilentinc.com:cora-z7-10:part0:1.1",
+    _PLATFORM: "the name of a platform, or the path of its .xpfm, without white space",
+}
+#: In a path, what Tcl cannot take between braces.
+_NOT_TCL = "{}\\\n\r"
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -52,6 +68,7 @@ def read_vivado_boards(path: Path) -> tuple[VivadoBoard, ...]:
             raise InputError(
                 f"the name {name[:70]!r} is no name of a board",
                 where=path,
+                line=_line(text, name, None),
                 expected="up to 64 letters, digits, dots, hyphens and underscores",
             )
         if name.lower() in taken:
@@ -73,10 +90,10 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
 
     class BoardTable(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)
-        part: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{3,63}$")
+        part: str = Field(pattern=_PART)
         processor: Processor
         port_bits: Literal[64, 128] | None = None
-        board_part: str | None = Field(default=None, pattern=r"^[^\s:]+:[^\s:]+:[^\s:]+:[^\s:]+$")
+        board_part: str | None = Field(default=None, pattern=_BOARD_PART)
         board_files: str | None = Field(default=None, min_length=1)
         ps_preset: str | None = Field(default=None, min_length=1)
         clock: float | None = Field(default=None, ge=LEAST_MHZ, le=MOST_MHZ)
@@ -98,8 +115,10 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
             f"board {name}: {_words(key, first)}",
             where=path,
             line=_line(text, name, key),
+            expected=_RIGHT.get(str(first.get("ctx", {}).get("pattern"))),
             choices=list(BoardTable.model_fields) if first["type"] == "extra_forbidden" else None,
         ) from error
+    _check_device(table.part, table.processor, table.port_bits, name, path, text)
     preset = _beside(path, table.ps_preset)
     if preset is not None and not preset.is_file():
         raise InputError(
@@ -108,6 +127,8 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
             line=_line(text, name, "ps_preset"),
             expected="a Tcl file that sets up the processing system",
         )
+    if preset is not None:
+        _check_preset(preset, name, path, text)
     folder = _beside(path, table.board_files)
     if folder is not None and not folder.is_dir():
         raise InputError(
@@ -115,6 +136,8 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
             where=path,
             line=_line(text, name, "board_files"),
         )
+    if folder is not None:
+        _check_tcl(folder, "board_files", name, path, text)
     return VivadoBoard(
         name=name,
         part=table.part,
@@ -127,6 +150,58 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
     )
 
 
+def _check_device(
+    part: str, processor: Processor, port_bits: int | None, name: str, path: Path, text: str
+) -> None:
+    """InputError where the board's keys contradict each other."""
+    if not is_part(part):
+        raise InputError(
+            f"board {name}: part is {part!r}, which is no name of a part",
+            where=path,
+            line=_line(text, name, "part"),
+            expected=_RIGHT[_PART],
+        )
+    found = processor_of(part)
+    if found != (processor if processor.startswith("zynq") else None):
+        raise InputError(
+            f"board {name}: processor is {processor!r}, but {part} "
+            + (f"is a {found}" if found else "has no Zynq processing system"),
+            where=path,
+            line=_line(text, name, "processor"),
+            expected=f'processor = "{found}"' if found else f"a part such as {EXAMPLES[processor]}",
+        )
+    if processor == "zynq-7000" and port_bits == 128:
+        raise InputError(
+            f"board {name}: port_bits is 128, but a Zynq-7000 has none so wide",
+            where=path,
+            line=_line(text, name, "port_bits"),
+            expected="64",
+        )
+
+
+def _check_preset(preset: Path, name: str, path: Path, text: str) -> None:
+    _check_tcl(preset, "ps_preset", name, path, text)
+    try:
+        preset_text(preset)
+    except InputError as error:
+        raise InputError(
+            f"board {name}: {error.message}: {preset}",
+            where=path,
+            line=_line(text, name, "ps_preset"),
+            expected=error.expected,
+        ) from error
+
+
+def _check_tcl(named: Path, key: str, name: str, path: Path, text: str) -> None:
+    if any(letter in str(named) for letter in _NOT_TCL):
+        raise InputError(
+            f"board {name}: {key} cannot be written in Tcl: {named}",
+            where=path,
+            line=_line(text, name, key),
+            expected="a path without braces and backslashes",
+        )
+
+
 def _words(key: str | None, error: ErrorDetails) -> str:
     """What is wrong, in a line."""
     if key is None:
@@ -136,7 +211,8 @@ def _words(key: str | None, error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"has no {key}"
     given = repr(error["input"])
-    return f"{key} is {given if len(given) <= 60 else given[:59] + '…'}: {error['msg']}"
+    said = f"{key} is {given if len(given) <= 60 else given[:59] + '…'}"
+    return said if error["type"] == "string_pattern_mismatch" else f"{said}: {error['msg']}"
 
 
 def _read(path: Path) -> str:
@@ -168,7 +244,7 @@ def _line(text: str, board: str | None, key: str | None) -> int | None:
     outside = None if key is None else re.compile(rf"\s*\[*\s*{re.escape(key)}\b")
     for number, row in enumerate(text.splitlines(), start=1):
         if match := _HEADER.match(row):
-            table = match[1]
+            table = next(name for name in match.groups() if name is not None)
             if table == board:
                 header = number
         elif board is None:
@@ -176,4 +252,8 @@ def _line(text: str, board: str | None, key: str | None) -> int | None:
                 return number
         elif table == board and (found := _KEY.match(row)) and found[1] == key:
             return number
+    if header is None and board is not None:  # of the table [board], or with a dot
+        entry = re.compile(rf"""\s*(?:board\s*\.\s*)?["']?{re.escape(board)}["']?\s*[.=]""")
+        rows = enumerate(text.splitlines(), start=1)
+        return next((number for number, row in rows if entry.match(row)), None)
     return header
