@@ -149,7 +149,9 @@ def choose_split(
         ),
         boards=(first, second),
         ties=TIES,
-        notes=tuple(notes_on(rule, resources, winner, ranked, chosen_source, asked, table, kept)),
+        notes=tuple(
+            notes_on(rule, resources, winner, ranked, candidates, chosen_source, asked, table, kept)
+        ),
     )
 
 

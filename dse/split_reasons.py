@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dse.counted import counted
 from dse.split_candidate import Candidate
 from dse.split_rules import Rule, Score
 from reports.resource_text import RESOURCE_TITLES
@@ -62,6 +63,7 @@ def notes_on(
     resources: Sequence[str],
     winner: Candidate,
     ranked: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     source: Source,
     asked: Source | None,
     table: SplitTable,
@@ -70,13 +72,14 @@ def notes_on(
     """Sentences: what is not in the numbers, and what was left out.
 
     ``resources``: those that the rule looked at; ``ranked``: every cut that it could score;
-    ``asked``: the source that the user named; ``reserve``: what each board keeps.
+    ``candidates``: every cut; ``asked``: the source that the user named; ``reserve``: what each
+    board keeps.
     """
     notes = []
     others = [one for one in table.sources if one not in (source, Source.PAPER)]
     if asked is None and others:
         notes.append(
-            f"By {source.value}, the best source here that has every cut; not looked at: "
+            f"By {source.value}, the best source here that {_has(candidates)}; not looked at: "
             f"{', '.join(one.value for one in others)}."
         )
     if rule.name == "throughput":
@@ -128,6 +131,15 @@ def notes_on(
                 "parts fit was checked without."
             )
     return notes
+
+
+def _has(candidates: Sequence[Candidate]) -> str:
+    """What a source has to say of cuts, some of which it may have failed to build."""
+    cuts = [one for one in candidates if one.is_split]
+    unbuilt = sum(not one.is_built for one in cuts)
+    if not unbuilt:
+        return "has every cut"
+    return f"was tried on every cut (and could not build {unbuilt} of {counted(len(cuts), 'cut')})"
 
 
 def _whose_cycles(ranked: Sequence[Candidate], source: Source) -> str:

@@ -389,6 +389,10 @@ def test_the_best_source_that_has_every_cut() -> None:
     failed = [record(1, part, source=Source.YOSYS, error="too big") for part in (FIRST, SECOND)]
     choice = choose_split(estimate + yosys[:2] + failed, "lut")
     assert (choice.source, choice.split) == (Source.YOSYS, 0)
+    assert choice.notes[0].startswith(
+        "By yosys, the best source here that was tried on every cut (and could not build 1 of 2 "
+        "cuts); "
+    )
     # A tool that could build nothing says nothing.
     nothing = [replace(one, split=0, part=one.part) for one in failed] + failed
     assert choose_split(estimate + nothing, "lut").source is Source.FINN_ESTIMATE
