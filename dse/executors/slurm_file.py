@@ -19,10 +19,23 @@ _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 _TABLE = re.compile(r"""\s*\[\s*["']?([A-Za-z0-9_-]+)["']?\s*\]""")
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
-_Line = Annotated[str, Field(pattern=r"^[^\r\n\x00]+$")]
+_LINE = r"^[^\r\n\x00]+$"
 #: Goes into a command line of the job's script.
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./@%+:,=~-]+$")]
-_Tag = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+_WORD = r"^[A-Za-z0-9_./@%+:,=~-]+$"
+_TAG = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
+_SIZE = r"^[0-9]+(\.[0-9]+)? ?[kMGT]i?B$"
+_TIME = r"^([0-9]+-)?[0-9]{1,3}(:[0-9]{2}){0,2}$"
+#: What would be right, in words.
+_RIGHT = {
+    _LINE: "one line that is not empty",
+    _WORD: "one word of letters, digits and _ . / @ % + : , = ~ -",
+    _TAG: "up to 64 letters, digits, dots, hyphens and underscores, a letter first",
+    _SIZE: "a number with kB, MB, GB or TB, such as 16GB",
+    _TIME: "hours:minutes:seconds, with days- before them if need be, such as 08:00:00",
+}
+_Line = Annotated[str, Field(pattern=_LINE)]
+_Word = Annotated[str, Field(pattern=_WORD)]
+_Tag = Annotated[str, Field(pattern=_TAG)]
 _Amount = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False, strict=False)]
 
 
@@ -40,8 +53,8 @@ class SlurmJobs(BaseModel):
 
     jobs: int = Field(ge=1, le=10_000)
     cores: int = Field(ge=1, le=4096)
-    memory: str = Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[kMGT]i?B$")
-    walltime: str = Field(pattern=r"^([0-9]+-)?[0-9]{1,3}(:[0-9]{2}){0,2}$")
+    memory: str = Field(pattern=_SIZE)
+    walltime: str = Field(pattern=_TIME)
     builds: int = Field(default=1, ge=1, le=4096)
     queue: _Word | None = None
     account: _Word | None = None
@@ -77,6 +90,7 @@ def read_slurm_file(path: Path) -> SlurmJobs:
             _words(first),
             where=path,
             line=_line(text, [str(step) for step in first["loc"]]),
+            expected=_RIGHT.get(str(first.get("ctx", {}).get("pattern"))),
             choices=list(SlurmJobs.model_fields) if unknown else None,
         ) from error
 
@@ -98,7 +112,8 @@ def _words(error: ErrorDetails) -> str:
         return f"unknown key {key!r}"
     if error["type"] == "missing":
         return f"{key} is missing"
-    return f"{key} = {str(error['input'])[:60]!r}: {error['msg']}"
+    said = f"{key} = {str(error['input'])[:60]!r}"
+    return said if error["type"] == "string_pattern_mismatch" else f"{said}: {error['msg']}"
 
 
 def _line(text: str, keys: list[str]) -> int | None:

@@ -56,12 +56,24 @@ def test_the_file_of_the_page_is_one(tmp_path: Path) -> None:
         ("jobs = 2\n", "", r": jobs is missing"),
         ("jobs = 2", "jobs = 0", r":1: jobs = '0': Input should be greater than or equal to 1"),
         ("jobs = 2", 'jobs = "2"', r":1: jobs = '2': Input should be a valid integer"),
-        ('"1GB"', '"much"', r":3: memory = 'much': String should match pattern"),
-        ('"00:10:00"', '"soon"', r":4: walltime = 'soon'"),
+        (
+            '"1GB"',
+            '"much"',
+            r":3: memory = 'much'; expected a number with kB, MB, GB or TB, such as 16GB$",
+        ),
+        ('"00:10:00"', '"soon"', r":4: walltime = 'soon'; expected hours:minutes:seconds"),
         ("vivado = 1", "vivado = -1", r":11: resources\.vivado = '-1'"),
-        ('"fpga"', '"fpga; rm -rf x"', r":5: queue = "),
+        (
+            '"fpga"',
+            '"fpga; rm -rf x"',
+            r":5: queue = 'fpga; rm -rf x'; expected one word of letters",
+        ),
         ("jobs = 2", "jobs = ", r":1: is not TOML: Invalid value"),
-        ('"--licenses=vivado:1"', '"-x\\n-y"', r":7: job_extra_directives\.0 = "),
+        (
+            '"--licenses=vivado:1"',
+            '"-x\\n-y"',
+            r":7: job_extra_directives\.0 = '.*'; expected one line",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(
