@@ -57,8 +57,8 @@ def choose_backends(
 
     Imports neither FINN nor a network before what a backend needs of this machine is known to be
     there. Raises InputError for an unknown name, for a tool or library that is missing (one line,
-    with the backends that would work), for limits that no backend heeds, and for a board that the
-    backend cannot build for.
+    with the backends that would work), for limits that no backend heeds, and for a board or a
+    clock that the backend cannot build for.
     """
     order = list(BACKENDS)
     found = {name: load_backend(name) for name in names}
@@ -87,11 +87,13 @@ def tool_limits(limits: Limits, hours: float | None, memory_gb: float | None) ->
 
 
 def _set_up(backend: VivadoBackend, target: BuildTarget, instead: Sequence[str]) -> None:
+    from finn_flows.vivado.clock_limits import check_board_clock
     from finn_flows.vivado.installation import find_installation
 
     if target.here:
         find_installation(instead)
     backend.board = _board(target)
+    check_board_clock(backend.board, target.clock())
     backend.limits = tool_limits(backend.limits, target.tool_hours, target.tool_memory_gb)
     if target.here:
         backend.check()

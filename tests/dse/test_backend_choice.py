@@ -158,3 +158,28 @@ def test_a_part_may_be_numbered(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, ["build", "--part", "3", "--out", str(tmp_path)])
     assert wrong.exit_code == 2
     assert "'first', 'second', '1', '2', 'both'" in wrong.output
+
+
+@pytest.mark.parametrize(
+    ("board", "clock", "limits"),
+    [
+        ("Pynq-Z1", 0.5, "6.25 to 741 MHz"),
+        ("Pynq-Z1", 6.2, "6.25 to 741 MHz"),
+        ("Pynq-Z1", 5000, "6.25 to 741 MHz"),
+        ("ZCU104", 892, "5.86 to 891 MHz"),
+    ],
+)
+def test_a_clock_that_no_pll_makes_is_refused_before_anything_starts(
+    board: str, clock: float, limits: str
+) -> None:
+    target = BuildTarget(board=board, clock_mhz=clock, here=False)
+    with pytest.raises(InputError, match=f"{board} cannot be clocked at {clock:g} MHz.*{limits}"):
+        choose_backends(["vivado"], target)
+    # Others count without a PLL.
+    assert choose_backends(["estimate"], target)
+
+
+@pytest.mark.parametrize("clock", [6.25, 100.0, 741.0])
+def test_a_clock_within_the_limits_is_taken(clock: float) -> None:
+    target = BuildTarget(board="Pynq-Z1", clock_mhz=clock, here=False)
+    assert choose_backends(["vivado"], target)
