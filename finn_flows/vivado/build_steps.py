@@ -3,7 +3,8 @@
 code/        what FINN writes for every node, with its block once that is made
 blocks/      FINN's models of the partitions with their blocks
 stitched/    for each partition, Vivado's project that packages it, and the model with it
-overlay/     Vivado's project with the processing system around it, the bitstream, the whole model
+overlay/     Vivado's project with the processing system around it, and the whole model
+synthesis/, implementation/, bitstream/    script and result of each run of that project
 logs/        what each tool printed
 """
 
@@ -14,12 +15,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dse.errors import DseError
 from finn_flows.backends.interface import Part
 from finn_flows.tool_process import Limits
 from finn_flows.vendor.failure import Excess, FailureKind, ToolError
@@ -37,6 +39,16 @@ from finn_flows.vivado.implementation_reports import (
 )
 from finn_flows.vivado.installation import VivadoInstallation
 from finn_flows.vivado.part_model import into_partitions, part_model
+from finn_flows.vivado.project_runs import (
+    BITSTREAM,
+    ENDED,
+    HANDOFF,
+    IMPLEMENTATION,
+    SYNTHESIS,
+    ProjectRun,
+    bitstream_script,
+    run_script,
+)
 from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
 
 
@@ -44,9 +56,10 @@ from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
 class Overlay:
     """What a build left.
 
-    ``project``: folder of the Vivado project. ``bitstream``, ``handoff``, ``model`` (FINN's, of the
-    partitions): None if the design does not fit, and then ``excess`` says by how much, as far as
-    the tool says it. ``seconds``: wall time of the vendor's tools.
+    ``project``: folder of the Vivado project. ``bitstream`` (an xclbin for an Alveo card, which has
+    no ``handoff``), ``handoff``, ``model`` (FINN's, of the partitions): None if the design does not
+    fit, and then ``excess`` says by how much, as far as the tool says it. ``seconds``: wall time of
+    the vendor's tools.
     """
 
     project: Path
@@ -69,6 +82,9 @@ class PartBuild:
     ``key``: content address of the part and of all tools. ``jobs``: runs that Vivado may have at a
     time. ``fifo_depths``: see :func:`part_model`. ``status`` is told what is being done.
     """
+
+    #: FINN's word for what is around the part.
+    platform = "zynq-iodma"
 
     def __init__(
         self,
@@ -103,7 +119,7 @@ class PartBuild:
             for name, model in blocks["models"].items()
         }
         models = {name: step["model"] for name, step in stitched.items()}
-        made = self.do("overlay", partial(self._overlay, generated["parent"], models))
+        made = self.finish(generated["parent"], models)
         return Overlay(
             self.folder / made["project"],
             self._path(made["bitstream"]),
@@ -247,15 +263,32 @@ class PartBuild:
             model = ModelWrapper(str(self.folder / path)).transform(
                 CreateStitchedIP(self.part.device, self._period_ns, name)
             )
-            model.set_metadata_prop("platform", "zynq-iodma")
+            model.set_metadata_prop("platform", self.platform)
             model.save(str(folder / "model.onnx"))
         outputs.append(folder / "model.onnx")
         return {"seconds": seconds, "model": self._relative(folder / "model.onnx")}
 
-    def _overlay(
+    def finish(self, parent: str, models: Mapping[str, str]) -> dict[str, Any]:
+        """From the partitions to what :class:`Overlay` is made of; each run of Vivado's is a step.
+
+        ``parent``: model of partitions, ``models``: theirs, with their blocks, by name.
+        """
+        made = self.do("project", partial(self._project, parent, models))
+        project = self.folder / made["project"]
+        synthesis = self.do(SYNTHESIS.name, partial(self._run, SYNTHESIS, project))
+        placed = self.do(IMPLEMENTATION.name, partial(self._implementation, project))
+        seconds = made["seconds"] + synthesis["seconds"] + placed["seconds"]
+        found: dict[str, Any] = dict.fromkeys(("bitstream", "handoff", "model"))
+        if placed["fits"]:
+            written = self.do("bitstream", partial(self._bitstream, project))
+            seconds += written["seconds"]
+            found = {**written, "model": made["model"]}
+        return {**placed, **found, "project": made["project"], "seconds": seconds}
+
+    def _project(
         self, parent: str, models: Mapping[str, str], outputs: list[Path]
     ) -> dict[str, Any]:
-        """Processing system, partitions, synthesis, implementation, bitstream."""
+        """The project of the processing system and the partitions, nothing of it synthesised."""
         from finn.transformation.fpgadataflow.make_zynq_proj import MakeZYNQProject
         from qonnx.core.modelwrapper import ModelWrapper
         from qonnx.custom_op.registry import getCustomOp
@@ -265,50 +298,80 @@ class PartBuild:
         for node in model.graph.node:
             getCustomOp(node).set_nodeattr("model", str(self.folder / models[node.name]))
         project, seconds = folder, 0.0
-        excesses: tuple[Excess, ...] = ()
 
         def call(command: Sequence[str], directory: Path) -> None:
             nonlocal project, seconds
             project = directory
-            started = time.monotonic()
-            try:
-                self.call("overlay", command, directory, *_bitstream(directory))
-                _check_one("overlay", directory, f"{PROJECT}.*/sources_1/bd/top/hw_handoff/top.hwh")
-            finally:
-                seconds += time.monotonic() - started
+            made = directory / f"{PROJECT}.xpr"
+            seconds = self.call("project", command, directory, made)
+            raise _ProjectMadeError("FINN would look for the bitstream now")
 
-        found: dict[str, Any] = dict.fromkeys(("bitstream", "handoff", "model", "reason"))
+        with (
+            self.session(folder, call),
+            zynq_shell(self.board, self.part.clock_mhz),
+            suppress(_ProjectMadeError),
+        ):
+            # Not model.transform: that works on a copy, which would be lost.
+            MakeZYNQProject(self.board.name, self._period_ns).apply(model)
+        model.set_metadata_prop("platform", self.platform)
+        model.save(str(folder / "parent.onnx"))
+        # Of the project itself nothing: Vivado writes in it with every run.
+        outputs += [folder / "parent.onnx", project / "ip_config.tcl"]
+        return {
+            "seconds": seconds,
+            "project": self._relative(project),
+            "model": self._relative(folder / "parent.onnx"),
+        }
+
+    def _run(self, run: ProjectRun, project: Path, outputs: list[Path]) -> dict[str, Any]:
+        """One run of the project."""
+        folder = self.emptied(run.name)
+        seconds = self._batch(run.name, run_script(project, run, self._jobs), folder, ENDED)
+        outputs += [folder / ENDED, project / run.leaves]
+        return {"seconds": seconds}
+
+    def _bitstream(self, project: Path, outputs: list[Path]) -> dict[str, Any]:
+        folder = self.emptied("bitstream")
+        script = bitstream_script(project)
+        seconds = self._batch("bitstream", script, folder, BITSTREAM, HANDOFF, ENDED)
+        files = {"bitstream": folder / BITSTREAM, "handoff": folder / HANDOFF}
+        outputs += files.values()
+        return {
+            "seconds": seconds,
+            **{role: self._relative(file) for role, file in files.items()},
+        }
+
+    def _batch(self, name: str, script: str, folder: Path, *makes: str) -> float:
+        """Vivado in batch mode with ``script`` in ``folder``; its wall time in seconds."""
+        file = folder / f"{name}.tcl"
+        file.write_text(script)
+        command = ("vivado", "-mode", "batch", "-source", file.name)
+        return self.call(name, command, folder, *(folder / made for made in makes))
+
+    def _implementation(self, project: Path, outputs: list[Path]) -> dict[str, Any]:
+        """Placed and routed; or that it does not fit, which is a result, too."""
+        started = time.monotonic()
         try:
-            with self.session(folder, call), zynq_shell(self.board, self.part.clock_mhz):
-                model = model.transform(MakeZYNQProject(self.board.name, self._period_ns))
-                model.set_metadata_prop("platform", "zynq-iodma")
-                model.save(str(folder / "parent.onnx"))
+            ended = self._run(IMPLEMENTATION, project, outputs)
         except ToolError as error:
-            if error.kind is not FailureKind.DOES_NOT_FIT or not is_synthesised(project):
+            if error.kind is not FailureKind.DOES_NOT_FIT:
                 raise
-            excesses, found["reason"] = error.excess, error.reason
-        else:
-            files = {
-                "bitstream": project / "resizer.bit",
-                "handoff": project / "resizer.hwh",
-                "model": folder / "parent.onnx",
+            return {
+                "fits": False,
+                "excess": [asdict(excess) for excess in error.excess],
+                "reason": error.reason,
+                "seconds": time.monotonic() - started,
             }
-            outputs += files.values()
-            found |= {role: self._relative(file) for role, file in files.items()}
-        outputs.append(project / f"{PROJECT}.xpr")
-        found["excess"] = [asdict(excess) for excess in excesses]
-        return {"seconds": seconds, "project": self._relative(project), **found}
+        return {"fits": True, "excess": [], "reason": None, "seconds": ended["seconds"]}
 
     def _reports(self, overlay: Overlay, outputs: list[Path]) -> dict[str, Any]:
         folder = self.emptied("reports")
-        script = folder / "reports.tcl"
-        script.write_text(report_script(overlay.project, folder, placed=overlay.fits))
-        makes = [folder / name for name in report_names(placed=overlay.fits)]
-        command = ("vivado", "-mode", "batch", "-source", script.name)
-        seconds = self.call("reports", command, folder, *makes)
+        script = report_script(overlay.project, folder, placed=overlay.fits)
+        makes = report_names(placed=overlay.fits)
+        seconds = self._batch("reports", script, folder, *makes)
         # Here, since what is damaged must not be kept: it is written anew the next time.
         read_implementation_reports(folder, self.part.device, placed=overlay.fits)
-        outputs += makes
+        outputs += (folder / name for name in makes)
         return {"seconds": seconds}
 
     def _driver(self, overlay: Overlay, outputs: list[Path]) -> dict[str, Any]:
@@ -318,7 +381,7 @@ class PartBuild:
         folder = self.emptied("driver")
         with finn_session(folder, jobs=self._jobs):
             model = ModelWrapper(str(overlay.model)).transform(
-                MakePYNQDriver("zynq-iodma", "FINNDMAOverlay", self._period_ns)
+                MakePYNQDriver(self.platform, "FINNDMAOverlay", self._period_ns)
             )
         made = Path(model.get_metadata_prop("pynq_driver_dir"))
         outputs.append(made)
@@ -331,9 +394,8 @@ class PartBuild:
         return None if relative is None else self.folder / relative
 
 
-def is_synthesised(project: Path) -> bool:
-    """Whether the Vivado project in ``project`` has come through synthesis."""
-    return any((project / f"{PROJECT}.runs" / "synth_1").glob("*.dcp"))
+class _ProjectMadeError(DseError):
+    """Ends FINN's transformation once the project is there."""
 
 
 def _check_one(step: str, directory: Path, pattern: str) -> None:
@@ -341,10 +403,6 @@ def _check_one(step: str, directory: Path, pattern: str) -> None:
     if not any(file.stat().st_size for file in directory.glob(pattern)):
         name = Path(pattern).name
         raise ToolError(step, FailureKind.DAMAGED_RESULT, f"it ended well and did not make {name}")
-
-
-def _bitstream(project: Path) -> tuple[Path, ...]:
-    return (project / f"{PROJECT}.runs" / "impl_1" / "top_wrapper.bit",)
 
 
 def _digest(*facts: str) -> str:

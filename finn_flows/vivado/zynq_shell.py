@@ -16,7 +16,22 @@ from finn_flows.vivado.finn_session import replaced
 
 #: Lines of FINN's template that are replaced; each must be there exactly once.
 _CLOCK = "set FREQ_MHZ %s\n"
-_PROJECT = "create_project finn_zynq_link ./ -part $FPGA_PART\n"
+_RUNS = """
+    launch_runs -jobs $NUM_JOBS$ -to_step write_bitstream impl_1
+    wait_on_run [get_runs impl_1]
+
+}
+# generate synthesis report
+open_run impl_1
+report_utilization -hierarchical -hierarchical_depth 4 -file synth_report.xml -format xml
+close_project
+"""
+#: Runs are calls of their own (project_runs); they start from what is generated of the design.
+_NO_RUNS = """
+}
+generate_target all [get_files top.bd]
+close_project
+"""
 _BOARD_FILES = (
     'lappend paths_prop "$BOARDFILES$"\n',
     'lappend paths_param "$BOARDFILES$"\n',
@@ -65,8 +80,7 @@ def zynq_shell(board: VivadoBoard, clock_mhz: float) -> Iterator[None]:
 
 def shell_template(template: str, board: VivadoBoard, clock_mhz: float) -> str:
     """FINN's ``template`` for a board and a clock; still to be filled with % by FINN."""
-    # A build that was interrupted leaves a project.
-    text = _with(template, _PROJECT, _PROJECT.replace("create_project", "create_project -force"))
+    text = _with(template, _RUNS, _NO_RUNS)
     text = _with(text, _CLOCK, f"set FREQ_MHZ {clock_mhz:.10g}\n# FINN rounds to: %s\n")
     if board.board_files is not None:
         for line in _BOARD_FILES:

@@ -33,6 +33,7 @@ class ReportCommands:
             "report_utilization": self.report_utilization,
             "report_timing_summary": lambda *rest: self._write("timing", report_texts.timing, rest),
             "report_power": lambda *rest: self._write("power", report_texts.power, rest),
+            "write_bitstream": self.write_bitstream,
             "write_checkpoint": self._write_file,
             "write_verilog": self._write_file,
             "write_xdc": self._write_file,
@@ -51,6 +52,17 @@ class ReportCommands:
         self.opened = run.name
         self.session.say(f"open_run: Time (s): cpu = 00:00:10 ; elapsed = 00:00:08 of {run.name}")
         return run.name
+
+    def write_bitstream(self, *arguments: str) -> None:
+        _, rest = options(arguments, "force")
+        if self.opened is None or not self.opened.startswith("impl"):
+            self.session.error("[Common 17-53] User Exception: No open implemented design.")
+        self.session.say(f"Command: write_bitstream {' '.join(arguments)}")
+        self.session.step("bitstream", 20)
+        if not self.session.spoil("missing_output"):
+            project = self.vivado.needed()
+            Path(rest[0]).write_bytes(runs.bitstream_of(project))
+        self.session.say("Bitgen Completed Successfully.")
 
     def report_utilization(self, *arguments: str) -> None:
         flags = ("hierarchical",)

@@ -52,7 +52,6 @@ def launch(vivado: Vivado, names: list[str], to_step: str) -> None:
     for name in names:
         project.run_folder(name).mkdir(parents=True, exist_ok=True)
         project.runs[name].status = "Running"
-    _write_hand_off(vivado, project)
     project.save()
     logs = {name: project.run_folder(name) / "runme.log" for name in names}
     session.say(f"[{session.now()}] Launched {', '.join(names)}...")
@@ -127,7 +126,8 @@ def _run(vivado: Vivado, project: Project, run: Run, to_step: str) -> None:
             run.status = "synth_design Complete!"
         else:
             _implement(vivado, project, to_step)
-            run.status = f"{to_step or 'route_design'} Complete!"
+            late = "!" if float(project.properties["fake_wns"]) >= 0 else ", Failed Timing!"
+            run.status = f"{to_step or 'route_design'} Complete{late}"
         run.progress = "100%"
     except (TclFailure, ToolStop):
         run.status = "ERROR"
@@ -176,6 +176,23 @@ def _implement(vivado: Vivado, project: Project, to_step: str) -> None:
     folder, name = project.run_folder("impl_1"), project.top
     if not (project.run_folder("synth_1") / f"{name}.dcp").exists():
         session.error("[Common 17-69] Command failed: Run 'synth_1' has not been run")
+    if not (folder / f"{name}_routed.dcp").exists():
+        _place_and_route(vivado, project)
+    if to_step == "write_bitstream":
+        session.say(f"Command: write_bitstream -force {name}.bit")
+        session.step("bitstream", 20)
+        if not session.spoil("missing_output"):
+            (folder / f"{name}.bit").write_bytes(bitstream_of(project))
+        session.say("Bitgen Completed Successfully.")
+
+
+def bitstream_of(project: Project) -> bytes:
+    return f"bitstream of {project.top} for {project.part}: {project.size}\n".encode() * 40
+
+
+def _place_and_route(vivado: Vivado, project: Project) -> None:
+    session = vivado.session
+    folder, name = project.run_folder("impl_1"), project.top
     session.say("Command: opt_design")
     session.say("Starting Logic Optimization Task")
     session.say("Phase 1 Retarget")
@@ -202,13 +219,6 @@ def _implement(vivado: Vivado, project: Project, to_step: str) -> None:
         )
     (folder / f"{name}_routed.dcp").write_bytes(b"routed\n")
     session.say("Router Completed Successfully")
-    if to_step == "write_bitstream":
-        session.say(f"Command: write_bitstream -force {name}.bit")
-        session.step("bitstream", 20)
-        if not session.spoil("missing_output"):
-            content = f"bitstream of {name} for {project.part}: {project.size}\n" * 40
-            (folder / f"{name}.bit").write_bytes(content.encode())
-        session.say("Bitgen Completed Successfully.")
 
 
 def _fit(vivado: Vivado, project: Project) -> None:
@@ -237,7 +247,7 @@ def _fit(vivado: Vivado, project: Project) -> None:
         session.error("[Vivado_Tcl 4-23] Error(s) found during DRC. Placer not run.")
 
 
-def _write_hand_off(vivado: Vivado, project: Project) -> None:
+def write_hand_off(vivado: Vivado, project: Project) -> None:
     """The hardware hand-off of the block design: where each register block lies."""
     design = vivado.design.open
     if design is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _SHIPPED_BOARDS = re.compile(r"xilinx\.com:(?:zcu104|zcu102|kv260_som|zcu111):pa
 _SILENT = (
     "set_msg_config reset_msg_config set_param update_ip_catalog update_compile_order startgroup "
     "endgroup close_design close_project current_bd_instance set_false_path regenerate_bd_layout "
-    "upgrade_ip export_ip_user_files reset_run"
+    "upgrade_ip export_ip_user_files"
 )
 
 
@@ -97,6 +98,8 @@ class Vivado:
             "get_filesets": lambda *names: names[-1],
             "get_runs": self.get_runs,
             "make_wrapper": self.make_wrapper,
+            "generate_target": self.generate_target,
+            "reset_run": self.reset_run,
             "launch_runs": self.launch_runs,
             "wait_on_run": self.wait_on_runs,
             "wait_on_runs": self.wait_on_runs,
@@ -293,6 +296,33 @@ class Vivado:
             self.session.say(f"WARNING: [Vivado 12-821] No runs matched '{patterns}'")
         return to_tcl(known)
 
+    def generate_target(self, *arguments: str) -> None:
+        _given, rest = options(arguments, "force", "quiet")
+        files = [name for group in rest[1:] for name in self.shell.words(group)]
+        known = self.needed().files
+        if not files or any(name not in known for name in files):
+            self.session.error(f"[Common 17-55] 'generate_target': no such file: {files}")
+        self._generate()
+
+    def _generate(self) -> None:
+        """Of the open block design, or of one that an earlier session has generated."""
+        project = self.needed()
+        if self.design.open is None and project.size:
+            return
+        project.size = self.design.needed().size()
+        project.clock_mhz = self.design.clock_mhz()
+        runs.write_hand_off(self, project)
+
+    def reset_run(self, *names: str) -> None:
+        project = self.needed()
+        for name in [name for group in names for name in self.shell.words(group)]:
+            if name not in project.runs:
+                self.session.error(f"[Vivado 12-821] No runs matched '{name}'")
+            run = project.runs[name]
+            run.progress, run.status = "0%", "Not started"
+            shutil.rmtree(project.run_folder(name), ignore_errors=True)
+        project.save()
+
     def launch_runs(self, *arguments: str) -> None:
         given, rest = options(arguments, "force", "quiet", "scripts_only")
         names = [name for group in rest for name in self.shell.words(group)]
@@ -302,8 +332,13 @@ class Vivado:
                 self.session.error(f"[Vivado 12-821] No runs matched '{name}'")
         if not project.top:
             self.session.error("[Project 1-1] No top module is set")
-        project.size = self.design.needed().size()
-        project.clock_mhz = self.design.clock_mhz()
+        for name in names:
+            if project.runs[name].status == "ERROR" or project.runs[name].status == "Running":
+                self.session.error(
+                    f"[Common 17-69] Command failed: Run '{name}' needs to be reset before "
+                    "launching. The run can be reset using the Tcl command 'reset_run'."
+                )
+        self._generate()
         if "impl_1" in names and project.runs["synth_1"].progress != "100%":
             names = ["synth_1", *names]
         runs.launch(self, names, given.get("to_step", ""))

@@ -124,8 +124,10 @@ class FaultRig:
             name = json.loads(file.read_text())["name"]
             if name.startswith("stitch "):
                 found.add(("vivado", "package", name.removeprefix("stitch ")))
-            elif name == "overlay":
-                found |= {("vivado", step, "top") for step in ("synthesis", "routing")}
+            elif name in ("synthesis", "bitstream"):
+                found.add(("vivado", name, "top"))
+            elif name == "implementation":
+                found |= {("vivado", step, "top") for step in ("placement", "routing")}
             elif name in ("reports", "result"):
                 found.add(("vivado", "report", "top"))
         return found
