@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from finn_flows.part_facts import PART_FILE, part_facts
 from finn_flows.vivado.board import VivadoBoard
 from finn_flows.vivado.build_result import BITSTREAM
 from finn_flows.vivado.installation import release_remark
+from finn_flows.vivado.overlay_memory import overlay_memory
 from finn_flows.vivado.part_model import host_operations, is_dense
 from reports.missed_goals import missed_words
 from reports.resource_text import RESOURCE_TITLES
@@ -40,13 +42,15 @@ def write_part_folder(
     """Add README and ``part.json`` to the files of a build in ``directory``; all paths.
 
     ``part.json`` is written last and names every other file with its sha256. Raises OutputError if
-    a file cannot be written.
+    a file cannot be written, BuildError if FINN's settings of its driver are not as known here.
     """
     found = record.implementation or Implementation()
+    memory = overlay_memory(directory)
     facts = {
         **part_facts(part, record),
         "board": {"name": board.name, "part": board.part, "board_part": board.board_part},
         "remark": release_remark(tool_versions["vivado"]),
+        "memory": None if memory is None else {side: asdict(end) for side, end in memory.items()},
         "dense": part.cut is not None and is_dense(part.whole, part.cut),
         "host_operations": host_operations(part),
         "bitstream": (directory / BITSTREAM).is_file(),
