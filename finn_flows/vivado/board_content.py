@@ -14,6 +14,8 @@ from finn_flows.vivado.board import VivadoBoard
 #: A larger file in a board's folder is a picture or a manual: its size stands for it.
 _LARGEST_FILE = 1 << 24
 _LARGEST_PRESET = 1 << 22
+#: So early in a board.xml, of hundreds of kB, the board is named.
+_HEAD = 1 << 16
 _NAME = re.compile(rb"<board\b[^>]*?\sname\s*=\s*[\"']([^\"']*)[\"']", re.DOTALL)
 
 
@@ -58,7 +60,8 @@ def board_folders(files: Path, name: str) -> list[Path]:
     found = []
     for pattern in ("*/*/board.xml", "*/board.xml", "board.xml"):
         for file in files.glob(pattern):
-            said = _NAME.search(file.read_bytes())
+            with file.open("rb") as opened:
+                said = _NAME.search(opened.read(_HEAD))
             names = {file.parent.name.lower(), file.parent.parent.name.lower()}
             if said is not None:
                 names.add(said[1].decode(errors="replace").lower())
