@@ -82,7 +82,7 @@ def build_parts(
     parts: Sequence[Part],
     backend: FolderBackend,
     out: Path,
-    workers: int,
+    workers: int | None,
     progress: Progress,
 ) -> dict[str, Path]:
     """Build ``parts`` and write ``out/first``, ``out/second`` or ``out/whole``; them by name.

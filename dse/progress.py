@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dse.counted import counted
 from dse.point_result import PointResult, PointState
 from dse.sweep_build import Doing
 from dse.sweep_driver import Progress
@@ -132,7 +133,8 @@ class LineProgress:
         self._to_build, self._done, self._told = to_build, 0, {}
         if to_build:
             self._print(
-                f"{backend}: {to_build} points to build on {workers} workers, {cached} known"
+                f"{backend}: {counted(to_build, 'point')} to build on "
+                f"{counted(workers, 'worker')}, {cached} known"
             )
 
     def planning(self) -> None:
@@ -142,7 +144,8 @@ class LineProgress:
         if error is not None:
             self._print(_plan_line(error))
         elif steps:
-            self._print(f"{steps} steps that points share come first")
+            come = "comes" if steps == 1 else "come"
+            self._print(f"{counted(steps, 'step')} that points share {come} first")
 
     def step_begun(self, name: str) -> None:
         pass

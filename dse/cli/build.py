@@ -68,7 +68,7 @@ def build(
     tool_memory_gb: float | None,
     fixed_weights: bool,
     out: Path,
-    workers: int,
+    workers: int | None,
     as_json: bool,
 ) -> int:
     """Build both parts of a split, or without --split the whole network.

@@ -7,7 +7,6 @@ nothing heavy: a command's ``--help`` reads this file too.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -264,16 +263,15 @@ def out_option(command: Command) -> Command:
 
 
 def workers_option(command: Command) -> Command:
-    """``workers: int``."""
+    """``workers: int | None``: None for as many as the executor has room for."""
     return _add(
         command,
         click.option(
             "--workers",
             type=click.IntRange(min=1),
-            default=lambda: len(os.sched_getaffinity(0)),
-            show_default="the number of cores",
             metavar="N",
-            help="Points built at the same time.",
+            help="Most points built at the same time. [default: the number of cores; with "
+            "--executor dask what its workers have room for]",
         ),
     )
 

@@ -54,7 +54,7 @@ def sweep(
     tool_hours: float | None,
     tool_memory_gb: float | None,
     out: Path,
-    workers: int,
+    workers: int | None,
     executor: str | None,
     scheduler: str | None,
     slurm: Path | None,

@@ -49,7 +49,8 @@ class DaskExecutor:
     ``slurm`` says.
 
     ``resources``: what a worker must offer for one task, by resource tag, in place of what the
-    backend says. ``wait``: seconds to wait while no worker can be used (None: 60, and without end
+    backend says. ``workers``: most tasks at once on all of them (None: as many as they have room
+    for). ``wait``: seconds to wait while no worker can be used (None: 60, and without end
     for ``slurm``). ``pull``: fetch what builds leave even from workers that see its folder.
     Anybody who reaches a scheduler without TLS can run code on its workers, so without TLS (which
     Dask's own configuration turns on) it belongs in a trusted network.
@@ -63,6 +64,7 @@ class DaskExecutor:
         *,
         slurm: str | Path | None = None,
         resources: Mapping[str, float] | None = None,
+        workers: int | None = None,
         wait: float | None = None,
         pull: bool = False,
     ) -> None:
@@ -79,6 +81,7 @@ class DaskExecutor:
         self._scheduler = scheduler
         self._slurm = None if slurm is None else Path(slurm)
         self._resources = resources
+        self.most = workers
         self._wait = WAIT_SECONDS if wait is None and slurm is None else wait
         self._pull = pull
         self._workers: dict[str, DaskWorkers] = {}
@@ -93,6 +96,7 @@ class DaskExecutor:
             choice.scheduler,
             slurm=choice.slurm,
             resources=choice.resources,
+            workers=choice.workers,
             wait=choice.wait,
             pull=choice.pull,
         )
@@ -149,7 +153,7 @@ class DaskExecutor:
     def slots(self, backend: Backend, most: int, note: Callable[[str], None]) -> int:
         workers = self._workers_for(backend, None)
         workers.meet(note, _MEETING_SECONDS)
-        return max(1, min(most, sum(worker.slots for worker in workers.usable)))
+        return max(1, min(self._at_most(most), sum(worker.slots for worker in workers.usable)))
 
     def run_tasks(
         self,
@@ -174,7 +178,7 @@ class DaskExecutor:
                 workers.look(watch.note)
                 self._look_at_jobs(run.give_up_lost())
                 starved = False
-                while run.running < most and not starved:
+                while run.running < self._at_most(most) and not starved:
                     room = workers.free()
                     if room is None:
                         break
@@ -195,6 +199,9 @@ class DaskExecutor:
         finally:
             with signals_wait():
                 run.end()
+
+    def _at_most(self, most: int) -> int:
+        return most if self.most is None else min(most, self.most)
 
     def _needs(self, backend: Backend) -> Mapping[str, float]:
         return resources_of(backend) if self._resources is None else self._resources

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from dse.counted import counted
-from dse.errors import ExecutorError
+from dse.errors import DseError, ExecutorError, InputError
 from dse.executors import dask_task
 from dse.executors.interface import tools_here
 from dse.executors.software import difference, software_here
@@ -30,13 +30,21 @@ _ANSWER_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class VersionsTask:
-    """Ask ``backend`` for the versions of its tools, and whether it can build at all."""
+    """Ask ``backend`` for the versions of its tools, and whether it can build at all.
+
+    InputError where it cannot, read on another machine: "here" is there, and which other backends
+    would do is no choice of a worker's.
+    """
 
     backend: Backend
     directory: Path = Path()
 
     def run(self) -> dict[str, str]:
-        return tools_here(self.backend)
+        try:
+            return tools_here(self.backend)
+        except DseError as error:
+            message = error.message.replace("installed here", "installed there")
+            raise InputError(message, where=error.where, expected=error.expected) from error
 
 
 class Standing(Enum):
@@ -221,6 +229,8 @@ class DaskWorkers:
         return "none is there"
 
     def _offer(self) -> str:
+        if self._refusals:  # a worker offers what is asked for, and that is not enough
+            return f"can run {self._name}"
         tags = ", ".join(f"{tag}={amount:g}" for tag, amount in self._needs.items())
         return f"offers {tags}" if tags else f"can run {self._name}"
 

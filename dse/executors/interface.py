@@ -72,7 +72,8 @@ class Executor(Protocol):
 class ExecutorChoice:
     """What a person can say of an executor; None and empty: nothing said.
 
-    ``workers``: tasks at once (local). ``scheduler``: address of a Dask scheduler; ``slurm``: a
+    ``workers``: most tasks at once; None: as many as there are cores (local), or as the Dask
+    workers have room for. ``scheduler``: address of a Dask scheduler; ``slurm``: a
     TOML file, in its place. ``resources``: what a Dask worker must offer for one task, in place of
     what the backend says. ``wait``: seconds to wait while no worker can be used. ``pull``: fetch
     what builds leave even from a worker that shares the store's folder.

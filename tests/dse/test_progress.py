@@ -200,3 +200,16 @@ def test_a_log_has_what_a_build_is_at_when_that_changes_but_not_often(
         "whole, 1 min 30 s: d",
         "whole, 1.0 s: d",
     ]
+
+
+def test_one_is_one_and_more_are_many() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    lines = LineProgress(console)
+    lines.started("yosys", 1, 0, 1)
+    lines.planned(1, None)
+    lines.started("yosys", 2, 3, 2)
+    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "yosys: 1 point to build on 1 worker, 0 known",
+        "1 step that points share comes first",
+        "yosys: 2 points to build on 2 workers, 3 known",
+    ]

@@ -11,9 +11,12 @@ import pytest
 from dse.errors import ExecutorError, InputError
 from dse.executors import dask_executor, software
 from dse.executors.dask_executor import DaskExecutor
-from dse.executors.interface import resources_of
+from dse.executors.dask_workers import VersionsTask
+from dse.executors.interface import ExecutorChoice, resources_of
 from dse.point_result import PointState
 from finn_flows.backends.estimate import EstimateBackend
+from finn_flows.backends.vivado import VivadoBackend
+from finn_flows.vivado.board import find_board
 from tests.dse.executors.cluster_backends import ElsewhereBackend, TaggedBackend
 from tests.dse.executors.dask_cluster import DaskCluster
 from tests.dse.executors.sweeps import Diary, builds, points, run
@@ -109,6 +112,35 @@ def test_builds_go_to_workers_with_the_tag_whenever_these_come(
     assert not list(tmp_path.rglob(".status*"))
 
 
+def test_what_a_worker_lacks_is_told_as_of_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FINN_TOOL_DIR_OVERRIDE", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        VersionsTask(VivadoBackend(board=find_board("Pynq-Z1", None))).run()
+    assert str(caught.value).startswith("not installed there: vivado, ")
+    assert "choose from" not in str(caught.value)
+
+
+def test_no_more_than_workers_says_are_built_at_once() -> None:
+    choice = ExecutorChoice(workers=3, scheduler="h:1")
+    assert DaskExecutor.from_choice(choice).most == 3
+    assert DaskExecutor("h:1").most is None
+
+
+@pytest.mark.slow
+def test_workers_bounds_the_builds_on_all_workers(
+    cluster: DaskCluster, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLEEPING_BACKEND_SECONDS", "0.7")
+    cluster.start_worker()
+    cluster.start_worker()
+    begun = time.monotonic()
+    results = run(points(4), tmp_path, DaskExecutor(cluster.address, workers=1))
+    assert {result.state for result in results} == {PointState.BUILT}
+    assert time.monotonic() - begun > 4 * 0.7
+
+
 @pytest.mark.slow
 def test_other_versions_are_refused_by_name(
     cluster: DaskCluster, orders: Path, tmp_path: Path
@@ -142,5 +174,6 @@ def test_tools_that_only_workers_have_decide_the_keys(
     # Without the tool there, either: one line says so.
     cluster.workers.pop().kill()
     cluster.start_worker("--resources", "tool=1")
-    with pytest.raises(ExecutorError, match="is not used: the tool is not on PATH"):
+    reason = r"is not used: the tool is not on PATH; expected a worker that can run \w+"
+    with pytest.raises(ExecutorError, match=reason):
         run(points(2), tmp_path, DaskExecutor(cluster.address, wait=6), backend=backend)
