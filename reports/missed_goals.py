@@ -21,6 +21,13 @@ def timing_misses(wns_ns: float | None, whs_ns: float | None, clock_mhz: float) 
     )
 
 
+def clock_misses(achieved_mhz: float | None, clock_mhz: float) -> tuple[str, ...]:
+    """A line if a link (v++) made the clock slower than asked, None: what it made is unknown."""
+    if achieved_mhz is None or achieved_mhz >= clock_mhz:
+        return ()
+    return (f"{_TIMING}scaled down to {achieved_mhz:g} of {clock_mhz:g} MHz",)
+
+
 def resource_misses(lacking: Iterable[tuple[str, float, float]]) -> tuple[str, ...]:
     """A line for each resource: its name (ours, else the tool's), needed, available."""
     return tuple(

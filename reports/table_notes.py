@@ -100,9 +100,12 @@ def describe_source(table: SplitTable, source: Source) -> str:
         tools = sorted({f"{one.tool} {one.tool_version}".strip() for one in built})
         stages = sorted({one.stage.value for one in built})
         sentences += [", ".join(tools), "/".join(stages)]
+    # Devices of Alveo cards have names of their own.
+    card = (table.configuration.device or "").lower().startswith("xcu")
+    shell = "the card's whole platform" if card else "the PS/AXI shell"
     what = {
         Scope.OUT_OF_CONTEXT: "the accelerator alone, without a shell",
-        Scope.WITH_SHELL: "with the PS/AXI shell around the accelerator",
+        Scope.WITH_SHELL: f"with {shell} around the accelerator",
     }
     sentences += [what[scope] for scope in sorted({one.scope for one in built})]
     uncounted = sorted({kind for entry in entries for kind in entry.uncounted})

@@ -15,7 +15,7 @@ from finn_flows.cache_directory import cache_directory
 from finn_flows.tool_process import Limits
 from finn_flows.vendor.installed import tool_version
 from finn_flows.vendor.kept_steps import MARKERS, KeptSteps
-from finn_flows.vivado.board import VivadoBoard
+from finn_flows.vivado.board import AlveoBoard, VivadoBoard
 from finn_flows.vivado.board_content import board_text
 from finn_flows.vivado.copied_folder import copy_folder
 from finn_flows.vivado.failed_build import leave_texts
@@ -26,12 +26,15 @@ from reports.utilization import Source
 FLOW_VERSION = "1"
 #: In the folder of a build: what is kept of it.
 _RESULT = "result"
+_INSTEAD = ("estimate", "yosys")
 #: What a run of a tool may take: implementation of a full device takes hours and many GB.
 VIVADO_LIMITS = Limits(seconds=12 * 3600.0, memory_bytes=32 * 1024**3)
 
 
 class VivadoBackend:
     """Counts after placement, timing and power of an overlay: the part, its DMA, the Zynq shell.
+
+    For an Alveo card, which Vitis links for, the shell is all of the card's platform.
 
     ``board``: what it is built for; a part's device must be the board's. ``limits``: time and
     memory that one run of a tool may take. ``jobs``: runs that Vivado may have at a time.
@@ -63,8 +66,10 @@ class VivadoBackend:
 
     def tool_versions(self) -> dict[str, str]:
         """Of Vivado (``none`` where there is none), FINN, the flow; the board as it is set up."""
+        linker = {"v++": tool_version("v++") or "none"} if _is_card(self.board) else {}
         return {
             "vivado": tool_version("vivado") or "none",
+            **linker,
             "finn-plus": version("finn-plus"),
             "board": board_text(self.board),
             "fifos": "measured" if self.measure_fifos else "none",
@@ -75,8 +80,9 @@ class VivadoBackend:
         """InputError, one line, if a build cannot even begin: no tool, no library, no board."""
         from finn_flows.vivado.installation import check_libraries, find_installation
 
-        installation = find_installation(instead=("estimate", "yosys"))
+        installation = find_installation(instead=_INSTEAD)
         check_libraries(self._board(), installation)
+        self._check_card()
         if self.measure_fifos:
             _check_simulation()
 
@@ -127,14 +133,16 @@ class VivadoBackend:
 
     def _make(self, part: Part, steps: KeptSteps, directory: Path) -> None:
         """Everything of ``part`` that is kept, in the folder of ``steps``."""
+        from finn_flows.vivado.alveo_build import AlveoBuild
         from finn_flows.vivado.build_result import gather
         from finn_flows.vivado.build_steps import PartBuild
         from finn_flows.vivado.installation import check_libraries, find_installation
 
         board, installation = self._board(), find_installation()
         check_libraries(board, installation)
+        self._check_card()
         say = partial(write_status, directory)
-        build = PartBuild(
+        build = (AlveoBuild if _is_card(board) else PartBuild)(
             part,
             board,
             installation,
@@ -170,12 +178,26 @@ class VivadoBackend:
             raise InputError("backend vivado builds for a board: none is given")
         return self.board
 
+    def _check_card(self) -> None:
+        from finn_flows.vivado.vitis import check_vitis
+
+        if isinstance(self.board, AlveoBoard):
+            check_vitis(self.board, instead=_INSTEAD)
+
     def _check_device(self, part: Part) -> None:
         board = self._board()
         if part.device.lower() != board.part.lower():
             raise BuildError(
                 f"{part} is for {part.device}", expected=f"{board.part} of {board.name}"
             )
+        if _is_card(board) and not float(part.clock_mhz).is_integer():
+            raise BuildError(
+                f"{part} is for {part.clock_mhz:g} MHz", expected="whole MHz, which v++ takes"
+            )
+
+
+def _is_card(board: VivadoBoard | None) -> bool:
+    return isinstance(board, AlveoBoard)
 
 
 def _check_simulation() -> None:

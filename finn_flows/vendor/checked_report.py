@@ -14,9 +14,14 @@ from reports.utilization import Scope
 Kind = TypeVar("Kind", UtilizationReport, TimingReport, PowerReport, HlsReport)
 
 
-def read_checked(file: Path, kind: type[Kind], *, step: str, design: str, device: str) -> Kind:
+def read_checked(
+    file: Path, kind: type[Kind], *, step: str, design: str | None, device: str
+) -> Kind:
     """The one report in ``file``, with the shell. ToolError (damaged result) of ``step`` for one
-    that is not there, cut short, not a ``kind``, or of another design or device."""
+    that is not there, cut short, not a ``kind``, or of another design or device.
+
+    ``design``: None where its name is not known beforehand.
+    """
 
     def damaged(what: str) -> ToolError:
         return ToolError(step, FailureKind.DAMAGED_RESULT, f"{file.name} {what}", log=file)
@@ -29,7 +34,7 @@ def read_checked(file: Path, kind: type[Kind], *, step: str, design: str, device
     if len(reports) != 1 or not isinstance(report, kind):
         raise damaged(f"is not one {kind.__name__}")
     said = report.provenance
-    if said.design not in (None, design):
+    if design is not None and said.design not in (None, design):
         raise damaged(f"is of design {said.design}, not of {design}")
     if not _same_device(said.device, device):
         raise damaged(f"is for {said.device}, not for {device}")

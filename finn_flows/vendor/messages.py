@@ -55,6 +55,11 @@ _KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        # v++ slows down the kernels' clock, and gives up where another of the platform is late.
+        FailureKind.TIMING,
+        re.compile(r"^\s*ERROR:.*\bdesign did not meet timing\b", re.I),
+    ),
+    (
         FailureKind.CRASH,
         re.compile(
             r"Abnormal program termination|An unexpected error has occurred \(\d+\)|"

@@ -1,4 +1,4 @@
-"""Boards that an overlay with a Zynq processing system can be built for."""
+"""Boards that Vivado builds for: those with a Zynq processing system, and Alveo cards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Literal
 
 from dse.errors import InputError
 
-Processor = Literal["zynq-7000", "zynq-ultrascale+"]
+Processor = Literal["zynq-7000", "zynq-ultrascale+", "alveo"]
+Memory = Literal["DDR", "HBM"]
 
 #: Word in FINN's shell template -> the processing system.
 _PROCESSORS: Mapping[str, Processor] = {
@@ -19,6 +20,8 @@ _PROCESSORS: Mapping[str, Processor] = {
 }
 _BOARD_BLOCK = re.compile(r'\{\$BOARD == "([^"]+)"\}\s*\{([^{}]*)\}')
 _BOARD_PART = re.compile(r"set_property board_part (\S+)")
+#: Of FINN's cards, those whose buffers FINN's link puts into HBM; the others have DDR alone.
+_HBM_CARDS = ("U50", "U280", "U55C")
 _ZYNQ_TYPE = re.compile(r'set ZYNQ_TYPE "([^"]+)"')
 
 
@@ -36,18 +39,29 @@ class VivadoBoard:
     name: str
     part: str
     processor: Processor
-    port_bits: Literal[64, 128]
+    port_bits: Literal[64, 128, 512]
     board_part: str | None
     board_files: Path | None = None
     ps_preset: Path | None = None
     clock_mhz: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlveoBoard(VivadoBoard):
+    """A card in a host: the part is linked into its platform by Vitis.
+
+    ``platform``: its name, or the path of its .xpfm. ``memory``: where the host's buffers lie.
+    """
+
+    platform: str
+    memory: Memory
+
+
 def find_board(name: str, boards: Path | None = None) -> VivadoBoard:
     """The board of that name (in any case): of the file ``boards`` first, then of FINN's.
 
-    Raises InputError for an unknown board, with the choices, for one without a Zynq processing
-    system (Alveo, Versal), and for a file that is wrong, naming the line where it is known.
+    Raises InputError for an unknown board, with the choices, for one that is neither a Zynq board
+    nor an Alveo card (Versal), and for a file that is wrong, naming the line where it is known.
     """
     # Late: that module names VivadoBoard.
     from finn_flows.vivado.board_file import read_vivado_boards
@@ -56,7 +70,7 @@ def find_board(name: str, boards: Path | None = None) -> VivadoBoard:
     for board in own:
         if board.name.lower() == name.lower():
             return board
-    known = finn_boards()
+    known = (*finn_boards(), *finn_cards())
     for board in known:
         if board.name.lower() == name.lower():
             return board
@@ -71,7 +85,7 @@ def find_board(name: str, boards: Path | None = None) -> VivadoBoard:
         )
     if name.lower() in (other.lower() for other in part_map):
         raise InputError(
-            f"backend vivado builds no overlay for {name}, which has no Zynq processing system",
+            f"backend vivado builds nothing for {name}, neither a Zynq board nor an Alveo card",
             choices=choices,
         )
     raise InputError(f"unknown board {name!r}", choices=choices)
@@ -98,4 +112,22 @@ def finn_boards() -> tuple[VivadoBoard, ...]:
         for name, part in pynq_part_map.items()
         # The template stops at a board that it does not name.
         if name in presets and name in pynq_native_port_width
+    )
+
+
+def finn_cards() -> tuple[AlveoBoard, ...]:
+    """The Alveo cards of FINN, each with the platform that FINN links for."""
+    from finn.util.basic import alveo_default_platform, alveo_part_map
+
+    return tuple(
+        AlveoBoard(
+            name=name,
+            part=part,
+            processor="alveo",
+            port_bits=512,
+            board_part=None,
+            platform=alveo_default_platform[name],
+            memory="HBM" if name in _HBM_CARDS else "DDR",
+        )
+        for name, part in alveo_part_map.items()
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from dse.errors import InputError
-from finn_flows.vivado.board import Processor, VivadoBoard
+from finn_flows.vivado.board import AlveoBoard, Memory, Processor, VivadoBoard
 from finn_flows.vivado.board_content import preset_text
 from finn_flows.vivado.part_names import EXAMPLES, is_part, processor_of
 
@@ -97,9 +97,19 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
         board_files: str | None = Field(default=None, min_length=1)
         ps_preset: str | None = Field(default=None, min_length=1)
         clock: float | None = Field(default=None, ge=LEAST_MHZ, le=MOST_MHZ)
+        platform: str | None = Field(default=None, pattern=_PLATFORM)
+        memory: Memory | None = None
 
         @model_validator(mode="after")
         def one_set_up(self) -> Self:
+            if self.processor == "alveo":
+                if self.platform is None or self.memory is None:
+                    raise PydanticCustomError("set_up", "an Alveo card has a platform and a memory")
+                if any((self.port_bits, self.board_part, self.board_files, self.ps_preset)):
+                    raise PydanticCustomError("set_up", "an Alveo card's shell is its platform")
+                return self
+            if self.platform is not None or self.memory is not None:
+                raise PydanticCustomError("set_up", "platform and memory are of an Alveo card")
             if (self.board_part is None) == (self.ps_preset is None):
                 raise PydanticCustomError("set_up", "give either board_part or ps_preset")
             if self.board_files is not None and self.board_part is None:
@@ -138,6 +148,17 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
         )
     if folder is not None:
         _check_tcl(folder, "board_files", name, path, text)
+    if table.platform is not None and table.memory is not None:
+        return AlveoBoard(
+            name=name,
+            part=table.part,
+            processor=table.processor,
+            port_bits=512,
+            board_part=None,
+            clock_mhz=table.clock,
+            platform=table.platform,
+            memory=table.memory,
+        )
     return VivadoBoard(
         name=name,
         part=table.part,

@@ -1,6 +1,7 @@
 """What is kept of a build, as files, and what it comes to, read back from these files alone.
 
 overlay/part.bit, overlay/part.hwh    for the board (not of a design that does not fit)
+overlay/part.xclbin                   in their place, for an Alveo card
 driver/                               what the board's side of FINN is told
 reports/                              Vivado's, and HLS's of each node
 tcl/, logs/                           the scripts that made it, and what the tools printed
@@ -20,6 +21,8 @@ from dse.atomic_write import atomic_write
 from finn_flows.backends.interface import BuildResult, Part
 from finn_flows.hardware_network import hardware_network
 from finn_flows.layer_estimates import LayerEstimates, PartEstimate
+from finn_flows.vivado.alveo_reports import achieved_mhz, read_card_reports
+from finn_flows.vivado.board import AlveoBoard
 from finn_flows.vivado.build_steps import PartBuild
 from finn_flows.vivado.copied_folder import copy_folder
 from finn_flows.vivado.hls_blocks import HLS_LOG
@@ -27,15 +30,18 @@ from finn_flows.vivado.implementation_reports import (
     ImplementationReports,
     read_implementation_reports,
 )
-from reports.missed_goals import resource_misses, timing_misses
+from reports.missed_goals import clock_misses, resource_misses, timing_misses
 from reports.sweep_record import Implementation, PartName
 from reports.utilization import Source
 
 BUILD_FILE = "build.json"
 BITSTREAM, HANDOFF = Path("overlay/part.bit"), Path("overlay/part.hwh")
+#: What a card is given: the kernels linked into its platform.
+XCLBIN = Path("overlay/part.xclbin")
 _ARTEFACTS = {
     "bitstream": BITSTREAM,
     "handoff": HANDOFF,
+    "xclbin": XCLBIN,
     "driver": Path("driver/settings.json"),
     "build": Path(BUILD_FILE),
 }
@@ -49,11 +55,16 @@ def gather(build: PartBuild, folder: Path) -> None:
     """
     overlay = build.overlay()
     reports, seconds = build.reports(overlay)
-    read_implementation_reports(reports, build.part.device, placed=overlay.fits)
-    if overlay.bitstream is not None and overlay.handoff is not None:
-        (folder / BITSTREAM).parent.mkdir()
-        shutil.copyfile(overlay.bitstream, folder / BITSTREAM)
-        shutil.copyfile(overlay.handoff, folder / HANDOFF)
+    card, achieved = isinstance(build.board, AlveoBoard), None
+    _read(reports, build.part.device, card=card, placed=overlay.fits)
+    if overlay.bitstream is not None:
+        place = XCLBIN if card else BITSTREAM
+        (folder / place).parent.mkdir()
+        shutil.copyfile(overlay.bitstream, folder / place)
+        if overlay.handoff is not None:
+            shutil.copyfile(overlay.handoff, folder / HANDOFF)
+        if card:
+            achieved = achieved_mhz(overlay.bitstream.with_suffix(".xclbin.info"))
         copy_folder(build.driver(overlay), folder / "driver")
     for place, found in build_texts(build.folder):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +74,8 @@ def gather(build: PartBuild, folder: Path) -> None:
         "seconds": overlay.seconds + seconds,
         "excess": [asdict(excess) for excess in overlay.excess],
         "reason": overlay.reason,
+        "card": card,
+        "achieved_mhz": achieved,
     }
     atomic_write(folder / BUILD_FILE, json.dumps(facts, indent=1) + "\n")
 
@@ -78,6 +91,12 @@ def build_texts(work: Path) -> Iterator[tuple[Path, Path]]:
         yield Path("tcl/overlay.tcl"), file
     for file in (work / "overlay").glob("*/*.runs/*/runme.log"):
         yield Path("logs", f"{file.parent.name}.log"), file
+    for file in (work / "overlay").glob("*/config.txt"):
+        yield Path("tcl/link.cfg"), file
+    for file in (work / "overlay").glob("*/a.xclbin.info"):
+        yield Path("reports/part.xclbin.info"), file
+    for file in (work / "overlay").glob("*/_x/link/vivado/vpl/prj/*.runs/impl_1/runme.log"):
+        yield Path("logs/impl_1.log"), file
     for file in (work / "stitched").glob("*/*/make_project.tcl"):
         yield Path("tcl", f"{file.parent.parent.name}.tcl"), file
     for file in (work / "code").glob("*/hls_syn_*.tcl"):
@@ -96,7 +115,7 @@ def build_result(part: Part, folder: Path) -> BuildResult:
     """
     facts = json.loads((folder / BUILD_FILE).read_text())
     fits = bool(facts["fits"])
-    reports = read_implementation_reports(folder / "reports", part.device, placed=fits)
+    reports = _read(folder / "reports", part.device, card=bool(facts.get("card")), placed=fits)
     estimate = _estimate(part)
     # Reports write the device in a way of their own.
     synthesised = replace(reports.synthesised.utilization, device=part.device)
@@ -120,6 +139,7 @@ def _implementation(
     timing, power = reports.timing, reports.power
     wns, whs = (None, None) if timing is None else (timing.wns, timing.whs)
     misses = timing_misses(wns, whs, part.clock_mhz)
+    misses += clock_misses(facts.get("achieved_mhz"), part.clock_mhz)
     if not facts["fits"]:
         misses = _lacking(facts, reports)
     return Implementation(
@@ -129,6 +149,11 @@ def _implementation(
         run_seconds=facts["seconds"],
         misses=misses,
     )
+
+
+def _read(folder: Path, device: str, *, card: bool, placed: bool) -> ImplementationReports:
+    read = read_card_reports if card else read_implementation_reports
+    return read(folder, device, placed=placed)
 
 
 def _lacking(facts: dict[str, Any], reports: ImplementationReports) -> tuple[str, ...]:

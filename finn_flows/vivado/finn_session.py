@@ -24,6 +24,7 @@ _LAUNCHERS = (
     "finn.util.hls",
     _STITCHING,
     "finn.transformation.fpgadataflow.make_zynq_proj",
+    "finn.transformation.fpgadataflow.build_xo",
 )
 #: What runs a command in a folder, or raises.
 CallTool = Callable[[Sequence[str], Path], None]

@@ -126,7 +126,7 @@ def test_a_boards_clock_is_taken_where_none_is_given(board_file: Path) -> None:
             BuildTarget(device="xczu3eg-sbva484-1-e", here=False),
             "not for xczu3eg-sbva484-1-e alone; expected --board NAME .choose from.*Pynq-Z1",
         ),
-        (BuildTarget(board="U250", here=False), "no overlay for U250"),
+        (BuildTarget(board="VCK190", here=False), "nothing for VCK190"),
         (BuildTarget(board="Z9", here=False), "unknown board 'Z9'"),
     ],
 )

@@ -19,12 +19,15 @@ import pytest
 FAKES = Path(__file__).resolve().parent / "vendor"
 TOOLS = ("vivado", "vitis_hls", "vivado_hls", "vitis-run", "v++")
 VIVADO = ("vivado", "vitis_hls")
+VITIS = (*VIVADO, "v++")
 #: What FINN 1.6 fetches into its dependencies, as far as anybody looks at it.
 _BOARDS = {
     "pynq-z1": ("www.digilentinc.com", "pynq-z1"),
     "pynq-z2": ("tul.com.tw", "pynq-z2"),
     "ultra96v2": ("avnet.com", "ultra96v2"),
 }
+#: Platforms of Alveo cards that are installed with the tools.
+PLATFORMS = ("xilinx_u250_gen3x16_xdma_4_1_202210_1", "xilinx_u55c_gen3x16_xdma_3_202210_1")
 _LIBRARY_HEADERS = (
     "bnn-library.h weights.hpp activations.hpp mvau.hpp maxpool.h slidingwindow.h dma.h "
     "streamtools.h interpret.hpp mac.hpp utils.hpp vvau.hpp eltwise.hpp pool.hpp"
@@ -134,6 +137,10 @@ def install(root: Path, tools: Iterable[str] = VIVADO, version: str = "2022.2") 
         script.write_text(f'#!/bin/sh\nFAKE_VENDOR_FOLDER="$0" exec "{FAKES / name}" "$@"\n')
         script.chmod(0o755)
     _write_dependencies(root / "finn_deps")
+    for name in PLATFORMS:
+        file = root / "platforms" / name / f"{name}.xpfm"
+        file.parent.mkdir(parents=True)
+        file.write_text('<?xml version="1.0"?>\n<sdx:platform/>\n')
     variables = {
         "PATH": os.pathsep.join([str(bin_folder), _path_without_tools()]),
         "XILINX_VIVADO": str(bin_folder.parent),
@@ -143,6 +150,7 @@ def install(root: Path, tools: Iterable[str] = VIVADO, version: str = "2022.2") 
         "FAKE_VENDOR_PACE": "0.0001",
         "SPLIT_DSE_LICENCE_WAIT": "0.05",
         "FINN_DEPS": str(root / "finn_deps"),
+        "PLATFORM_REPO_PATHS": str(root / "platforms"),
     }
     return VendorTools(root, variables)
 

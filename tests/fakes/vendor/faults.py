@@ -5,7 +5,8 @@ The file that FAKE_VENDOR_FAULTS names is a JSON list of objects:
     {"tool": "vivado", "step": "synthesis", "kind": "licence", "call": 1, "calls": 1, ...}
 
 ``step``: of vivado ``start``, ``block_design``, ``package``, ``synthesis``, ``placement``,
-``routing``, ``bitstream``, ``report``; of HLS ``start``, ``csynth``, ``export``. ``match``: regular
+``routing``, ``bitstream``, ``report``, ``xo``; of v++ ``start``, ``synthesis``, ``placement``,
+``routing``, ``bitstream``; of HLS ``start``, ``csynth``, ``export``. ``match``: regular
 expression that must be found in the design's name (a kernel, a partition, ``top``). The fault comes
 at the ``call``-th time (from 1) that tool, step and design fit, and the ``calls`` - 1 after it.
 """

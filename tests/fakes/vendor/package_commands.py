@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ip
-from tcl_shell import Command, options
+from tcl_shell import Command, options, to_tcl
 
 if TYPE_CHECKING:
     from vivado_tool import Vivado
 
 _CORE = "component_1"
+KERNEL_MARK = "fake_kernel"
 #: These give a handle that is passed on and nothing else.
 _HANDLES = (
-    "add_file_group add_file add_address_block add_memory_map get_memory_maps get_bus_interfaces "
+    "add_file_group add_address_block add_memory_map get_memory_maps get_bus_interfaces "
     "get_bus_parameters get_address_spaces get_file_groups create_xgui_files update_checksums "
     "remove_segment remove_file remove_all_file remove_file_group"
 )
@@ -29,6 +32,8 @@ class PackageCommands:
         self.block: ip.Block | None = None
         self.folder = Path()
         self.files: list[str] = []
+        self.added: list[str] = []
+        self.is_kernel = False
 
     def commands(self) -> dict[str, Command]:
         commands: dict[str, Command] = {
@@ -39,8 +44,10 @@ class PackageCommands:
             "ipx::package_project": self.package_project,
             "ipx::current_core": lambda *_: self._handle("core"),
             "ipx::find_open_core": self.find_open_core,
-            "ipx::get_files": lambda *_: "",
+            "ipx::add_file": self.add_file,
+            "ipx::get_files": self.get_files,
             "ipx::save_core": lambda *_: self.save_core(),
+            "package_xo": self.package_xo,
         }
 
     def _handle(self, name: str) -> str:
@@ -50,6 +57,8 @@ class PackageCommands:
 
     def set_property(self, name: str, key: str, value: str) -> bool:
         """Whether ``name`` is of a core; whatever is set of one is taken."""
+        if name == _CORE and key == "sdx_kernel":
+            self.is_kernel = value == "true"
         return self.block is not None and (name == _CORE or name.startswith("ipx_"))
 
     def package_project(self, *arguments: str) -> str:
@@ -69,6 +78,16 @@ class PackageCommands:
         self.save_core()
         return _CORE
 
+    def add_file(self, name: str, *_: str) -> str:
+        self.added.append(name)
+        return self._handle("file")
+
+    def get_files(self, *arguments: str) -> str:
+        """Those of the core that were added by hand and fit the patterns, each by a handle."""
+        _given, patterns = options(arguments, "all")
+        found = [name for name in self.added for one in patterns if fnmatch(name, one)]
+        return to_tcl([f"ipx_{name}" for name in found])
+
     def find_open_core(self, vlnv: str) -> str:
         if self.block is None or self.block.vlnv != vlnv:
             self.session.error(f"[IP_Flow 19-4318] No open core '{vlnv}'")
@@ -81,3 +100,38 @@ class PackageCommands:
             path.unlink(missing_ok=True)
             return
         ip.write_component(path, self.block, self.files)
+        if self.is_kernel:
+            # In the IP-XACT file of a real one; a fake's own file beside it.
+            (self.folder / KERNEL_MARK).touch()
+
+    def package_xo(self, *arguments: str) -> str:
+        """``-xo_path -kernel_name -ip_directory`` and one ``-kernel_xml_args`` for each argument:
+        ``name:addressQualifier:id:port:size:offset:type:memSize``."""
+        given, rest = options(arguments, "force")
+        folder, target = Path(given["ip_directory"]), Path(given["xo_path"])
+        described = [
+            arguments[at + 1].split(":")
+            for at, word in enumerate(arguments)
+            if word == "-kernel_xml_args"
+        ]
+        self.session.design = given["kernel_name"]
+        self.session.step("xo")
+        if rest or target.suffix != ".xo":
+            self.session.error(f"[Common 17-170] Unknown option '{(rest or [target])[0]}'")
+        if not (folder / "component.xml").is_file():
+            self.session.error(f"[Common 17-69] Command failed: no component.xml in {folder}")
+        block = ip.read_component(folder / "component.xml")
+        if block.name != given["kernel_name"] or not (folder / KERNEL_MARK).exists():
+            self.session.error(f"[Vivado 12-12407] {block.name} is no kernel {self.session.design}")
+        if not any((folder / "dcp").glob("*.dcp")):
+            self.session.error(f"[Vivado 12-12407] {folder} has no checkpoint")
+        buses = {bus.name for bus in block.buses}
+        for number, words in enumerate(described):
+            if len(words) != 8 or words[2] != str(number) or words[3] not in buses:
+                self.session.error(f"[Vivado 12-4391] kernel argument {':'.join(words)}: no port")
+        if missing := buses - {words[3] for words in described} - {"s_axi_control"}:
+            self.session.error(f"[Vivado 12-4391] ports without an argument: {sorted(missing)}")
+        if not self.session.spoil("missing_output"):
+            with zipfile.ZipFile(target, "w") as archive:
+                archive.write(folder / "component.xml", f"{block.name}/component.xml")
+        return str(target)

@@ -66,7 +66,7 @@ def open_project(path: Path) -> Project | None:
     return Project(**facts)
 
 
-PARTS = re.compile(r"xc(?:7z\d{3}s?|zu\d+\w{0,3}|k26|7[akv]\d+t?)[a-z0-9-]*", re.I)
+PARTS = re.compile(r"xc(?:7z\d{3}s?|u\d+c?|zu\d+\w{0,3}|k26|7[akv]\d+t?)[a-z0-9-]*", re.I)
 
 
 def is_part(name: str) -> bool:

@@ -12,6 +12,7 @@ CAPACITIES = {
     "xczu3eg": (70560, 28800, 141120, 216, 360),
     "xczu7ev": (230400, 101760, 460800, 312, 1728),
     "xck26": (117120, 57600, 234240, 144, 1248),
+    "xcu250": (1728000, 791040, 3456000, 2688, 12288),
 }
 _OTHER = (1000000, 500000, 2000000, 1000, 3000)
 
@@ -103,7 +104,7 @@ def _row(name: str, used: float, available: int | None) -> list[str]:
 def utilization(subject: Subject, command: str) -> str:
     luts, memory, registers, tiles, dsps = capacity(subject.part)
     used = counts(subject.size)
-    ultra = subject.part.lower().startswith(("xczu", "xck"))
+    ultra = subject.part.lower().startswith(("xczu", "xck", "xcu"))
     site = "CLB" if ultra else "Slice"
     state = "Synthesized" if subject.state == "Synthesized" else "Fully Placed"
     device = subject.part.lower().removeprefix("xc")
