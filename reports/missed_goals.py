@@ -28,6 +28,17 @@ def clock_misses(achieved_mhz: float | None, clock_mhz: float) -> tuple[str, ...
     return (f"{_TIMING}scaled down to {achieved_mhz:g} of {clock_mhz:g} MHz",)
 
 
+def generated_clock_misses(made_mhz: float | None, clock_mhz: float) -> tuple[str, ...]:
+    """A line if the clock that a PLL makes is not the one asked for; None: unknown.
+
+    A PLL multiplies and divides its reference by whole numbers, and that of a processing system is
+    itself a divided one: up to 1 % off is as near as it comes.
+    """
+    if made_mhz is None or abs(made_mhz - clock_mhz) <= 0.01 * clock_mhz:
+        return ()
+    return (f"{_TIMING}clocked at {made_mhz:g} MHz in place of {clock_mhz:g} MHz",)
+
+
 def resource_misses(lacking: Iterable[tuple[str, float, float]]) -> tuple[str, ...]:
     """A line for each resource: its name (ours, else the tool's), needed, available."""
     return tuple(

@@ -30,7 +30,12 @@ from finn_flows.vivado.implementation_reports import (
     ImplementationReports,
     read_implementation_reports,
 )
-from reports.missed_goals import clock_misses, resource_misses, timing_misses
+from reports.missed_goals import (
+    clock_misses,
+    generated_clock_misses,
+    resource_misses,
+    timing_misses,
+)
 from reports.sweep_record import Implementation, PartName
 from reports.utilization import Source
 
@@ -140,6 +145,8 @@ def _implementation(
     wns, whs = (None, None) if timing is None else (timing.wns, timing.whs)
     misses = timing_misses(wns, whs, part.clock_mhz)
     misses += clock_misses(facts.get("achieved_mhz"), part.clock_mhz)
+    if not facts.get("card"):
+        misses += generated_clock_misses(reports.clock_mhz, part.clock_mhz)
     if not facts["fits"]:
         misses = _lacking(facts, reports)
     return Implementation(

@@ -21,6 +21,10 @@ TIMING, POWER = "timing_summary.rpt", "power.rpt"
 _STEP = "reports"
 
 
+#: How the clock is called that the Clocking Wizard of FINN's shell makes.
+_CLOCK = "clk_out1_"
+
+
 @dataclass(frozen=True)
 class ImplementationReports:
     """The reports of a build. After synthesis alone the others are None."""
@@ -29,6 +33,12 @@ class ImplementationReports:
     placed: UtilizationReport | None
     timing: TimingReport | None
     power: PowerReport | None
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """Of the clock that the shell makes for the part; None if the report does not name it."""
+        clocks = () if self.timing is None else self.timing.clocks
+        return next((mhz for name, mhz in clocks if name.startswith(_CLOCK)), None)
 
 
 def report_names(*, placed: bool) -> list[str]:

@@ -81,7 +81,8 @@ class UtilizationReport:
 class TimingReport:
     """``report_timing_summary``: nanoseconds; negative slack is a violation.
 
-    Each is None where the design has no such constrained path (``NA``).
+    Each is None where the design has no such constrained path (``NA``). ``clocks``: the name and
+    the MHz of each clock in the summary of clocks; empty where there is none.
     """
 
     provenance: Provenance
@@ -89,6 +90,7 @@ class TimingReport:
     tns: float | None
     whs: float | None
     ths: float | None
+    clocks: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

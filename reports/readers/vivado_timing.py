@@ -14,6 +14,9 @@ from reports.readers.report_start import is_start
 from reports.readers.vivado_header import Header
 
 _SUMMARY = "Design Timing Summary"
+_CLOCKS = "Clock Summary"
+#: Name, edges, period in ns, frequency in MHz; a generated clock is indented under its source.
+_CLOCK_ROW = re.compile(r"\s*(?P<name>\S+)\s+\{[-\d. ]+\}\s+[\d.]+\s+(?P<mhz>\d+(?:\.\d+)?)\s*")
 #: Tables of the same slacks by clock or group; the design's is the worst of theirs.
 _BY_CLOCK = ("Intra Clock Table", "Inter Clock Table", "Other Path Groups Table")
 _COLUMNS = (
@@ -54,11 +57,14 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
     summary: tuple[int, dict[str, float | None]] | None = None
     verdict: str | None = None
     by_clock = {name: _ByClock() for name in _COLUMNS}
+    clocks: list[tuple[str, float]] = []
+    in_clocks = False
     following: Numbered | None = None
     number = header.line
     for number, line in lines:
         if line.startswith("| "):
             title = line[2:].strip()
+            in_clocks = title == _CLOCKS or (in_clocks and not title.strip("-"))
             if title == _SUMMARY:
                 if summary is not None:
                     raise ReportError("two summaries", where=where, line=number)
@@ -79,6 +85,8 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
             break
         elif line.rstrip() in (_MET, _MISSED) and verdict is None:
             verdict = line.rstrip()
+        elif in_clocks and (clock := _CLOCK_ROW.fullmatch(line.rstrip())):
+            clocks.append((clock["name"], decimal(clock["mhz"], where, number, "Frequency(MHz)")))
     if summary is None:
         raise _incomplete(where, number)
     line_of, slacks = summary
@@ -97,6 +105,7 @@ def read_timing(header: Header, lines: Iterator[Numbered]) -> tuple[TimingReport
             tns=slacks["TNS(ns)"],
             whs=slacks["WHS(ns)"],
             ths=slacks["THS(ns)"],
+            clocks=tuple(clocks),
         ),
         following,
     )

@@ -172,6 +172,22 @@ def test_timing(folder: Path, clock: str, wns: str, tns: str, failing: int) -> N
     assert report.provenance.device == "7z020-clg400"
 
 
+def test_timing_names_its_clocks(folder: Path) -> None:
+    line = "-" * 96
+    box = (
+        f"{line}\n| Clock Summary\n| -------------\n{line}\n\n"
+        "Clock       Waveform(ns)         Period(ns)      Frequency(MHz)\n"
+        "-----       ------------         ----------      --------------\n"
+        "clk_fpga_0  {0.000 5.000}        10.000          100.000         \n"
+        "  clk_out1  {0.000 7.004}        14.007          71.393          \n\n\n"
+    )
+    text = texts.timing("3.856", "0.000", 0, clock="clk")
+    at = text.index(line + "\n| Intra Clock Table") if line in text else text.rindex("-\n| Intra")
+    report = read_one(text[:at] + box + text[at:], folder)
+    assert isinstance(report, TimingReport)
+    assert report.clocks[-2:] == (("clk_fpga_0", 100.0), ("clk_out1", 71.393))
+
+
 def test_timing_without_constraints_is_unknown(folder: Path) -> None:
     report = read_one(texts.timing("NA"), folder)
     assert isinstance(report, TimingReport)

@@ -94,6 +94,9 @@ class ReportCommands:
         other = session.spoil("other_device")
         if other:
             subject = replace(subject, part=other.get("part", "xc7z010clg400-1"))
+        other = session.spoil("other_clock")
+        if other:
+            subject = replace(subject, clock_mhz=other["mhz"])
         name = "report_utilization" if kind.startswith("util") else f"report_{kind}"
         name = "report_timing_summary" if kind == "timing" else name
         content = text(subject, f"{name} {' '.join(arguments)}")

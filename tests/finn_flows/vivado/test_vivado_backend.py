@@ -150,6 +150,19 @@ def test_a_design_that_does_not_fit_is_a_result_of_synthesis(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("mhz", "off"), [(99.999, False), (50.0, True), (104.0, True)])
+def test_another_clock_than_the_one_asked_for_is_a_miss(
+    vendor_tools: VendorTools, out: Path, mhz: float, off: bool
+) -> None:
+    fault = {"tool": "vivado", "step": "report", "kind": "other_clock", "mhz": mhz}
+    vendor_tools.break_at({**fault, "calls": 9})
+    said = backend().build(PART, out).implementation
+    assert said is not None
+    expected = (f"timing: clocked at {mhz:g} MHz in place of 100 MHz",)
+    assert said.misses == (expected if off else ())
+
+
+@pytest.mark.slow
 def test_a_folder_of_dse_build_names_every_file(vendor_tools: VendorTools, tmp_path: Path) -> None:
     result = backend().build(PART, tmp_path / "built")
     record = SweepRecord(
