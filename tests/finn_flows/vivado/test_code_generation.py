@@ -19,18 +19,16 @@ from tests.fakes.vendor_tools import VendorTools
 from tests.finn_flows.vivado.generated_code import nodes, thresholds_in_header, weights_in_memory
 from tests.finn_flows.vivado.parts import DEVICE, built, network, part_of
 
+# A small network's code is generated in the quick tests of the backend.
+pytestmark = pytest.mark.slow
+
 _CLOCK_MHZ = 142.8
 
 
 def every_part() -> list[Any]:
-    """Both parts of every split; the smallest in the default tests."""
+    """Both parts of every split."""
     return [
-        pytest.param(
-            Cut(split),
-            name,
-            id=f"split{split}-{name.value}",
-            marks=() if (split, name) == (0, PartName.FIRST) else pytest.mark.slow,
-        )
+        pytest.param(Cut(split), name, id=f"split{split}-{name.value}")
         for split in range(8)
         for name in (PartName.FIRST, PartName.SECOND)
     ]
@@ -175,7 +173,6 @@ def _plain(wires: list[str]) -> list[str]:
     ]
 
 
-@pytest.mark.slow
 def test_the_code_of_a_layer_is_the_same_in_every_part(
     vendor_tools: VendorTools, tmp_path: Path, cache: Path
 ) -> None:
