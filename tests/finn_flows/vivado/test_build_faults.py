@@ -165,7 +165,7 @@ def test_what_does_not_fit_or_is_late_is_a_result(rig: FaultRig, well: Outcome) 
     rig.empty_cache()
     slices = {"resource": "slices", "needed": 14001, "available": 13300, "slices": True}
     rig.tools.break_at({"tool": "vivado", "step": "placement", "kind": "no_fit", **slices})
-    assert rig.run().misses == ["SLICES: 14,001 of 13,300"]
+    assert rig.run().misses == ["slices: 14,001 of 13,300"]
 
 
 @pytest.mark.parametrize("own_session", [False, True])
