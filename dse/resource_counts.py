@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dse.errors import InputError
+from dse.toml_file import parse_toml, toml_text
 from reports.utilization import RESOURCES
 
 #: What can be asked for: LUTs as logic cannot be had apart from LUTs.
@@ -94,12 +94,7 @@ def _inline(text: str) -> Region:
 
 
 def _read_regions(path: Path) -> list[Region]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-    except ValueError as error:  # TOML and UTF-8 alike
-        raise InputError(f"not TOML: {error}", where=path) from error
+    content = parse_toml(toml_text(path, "the counts of regions"), path)
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     own = {name: value for name, value in content.items() if name not in tables}
     if own and tables:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from dse.errors import InputError
+from dse.toml_file import parse_toml, toml_text
 from reports.sweep_record import PartName
 from reports.utilization import Scope
 
@@ -57,14 +57,9 @@ def read_runs_file(folder: Path) -> dict[Path, RunPoint] | None:
     Raises InputError for a file that is not as :func:`runs_template` shows it.
     """
     path = folder / RUNS_FILE
-    try:
-        content = tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-    except ValueError as error:
-        raise InputError(f"not TOML: {error}", where=path) from error
+    content = parse_toml(toml_text(path, "a list of runs"), path)
     runs = content.get("run")
     if set(content) != {"run"} or not isinstance(runs, list) or not runs:
         raise InputError("no runs", where=path, expected="[[run]] tables with report, part, split")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -14,13 +13,11 @@ from dse.atomic_write import atomic_write
 from dse.deploy.node.engines import ENGINES
 from dse.deploy.stage_names import is_plain_name
 from dse.errors import DeployError, InputError
-
-LARGEST_FILE = 1 << 20
+from dse.toml_file import parse_toml, toml_text
 
 _HEADER = re.compile(r"\s*\[\[\s*(?:boards|\"boards\"|'boards')\s*\]\]\s*(?:#.*)?")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _USER = re.compile(r"[A-Za-z0-9_][^\s@:/\x00-\x1f]{0,63}")
-_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def read_boards(path: Path) -> tuple[BoardEntry, ...]:
 
     Raises DeployError, naming the file, the line where it is known, and what would be valid.
     """
-    boards = _parse(_read(path), path)
+    boards = _parse(_text(path), path)
     if not boards:
         raise DeployError("names no board", where=path, expected="[[boards]] for each board")
     return boards
@@ -119,7 +116,7 @@ def add_board(path: Path, board: Mapping[str, Any]) -> BoardEntry:
     the file is then as it was.
     """
     target = path.resolve()  # a link stays one
-    before = _read(target) if target.exists() else ""
+    before = _text(target) if target.exists() else ""
     taken = [entry.name for entry in _parse(before, path)]
     if board.get("name") in taken:
         raise InputError(f"there is a board {board['name']!r} already", where=path)
@@ -141,33 +138,17 @@ def add_board(path: Path, board: Mapping[str, Any]) -> BoardEntry:
     return added
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise DeployError("is too large for a file of boards", where=path)
-        return content.decode()
-    except OSError as error:
-        raise DeployError(
-            f"cannot be read: {error.strerror}",
-            where=path,
-            expected="a file of boards, as `dse boards add` makes",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DeployError("is not text in UTF-8", where=path) from error
+def _text(path: Path) -> str:
+    return toml_text(
+        path,
+        "a file of boards",
+        error=DeployError,
+        expected="a file of boards, as `dse boards add` makes",
+    )
 
 
 def _parse(text: str, path: Path) -> tuple[BoardEntry, ...]:
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = str(error)
-        place = _TOML_PLACE.search(said)
-        line = None if place is None else int(place[1] or text.count("\n") + 1)
-        raise DeployError(
-            f"is not TOML: {_TOML_PLACE.sub('', said)}", where=path, line=line
-        ) from error
+    content = parse_toml(text, path, error=DeployError)
     lines = _lines_of_boards(text)
     for key in content:
         if key != "boards":

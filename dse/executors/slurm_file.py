@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dse.errors import InputError
+from dse.toml_file import parse_toml, toml_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_LARGEST_FILE = 1 << 20
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 _TABLE = re.compile(r"""\s*\[\s*["']?([A-Za-z0-9_-]+)["']?\s*\]""")
-_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 _LINE = r"^[^\r\n\x00]+$"
 #: Goes into a command line of the job's script.
@@ -71,16 +69,8 @@ class SlurmJobs(BaseModel):
 
 def read_slurm_file(path: Path) -> SlurmJobs:
     """Read and check ``path``. InputError, naming file, line and what would be valid."""
-    text = _text(path)
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = str(error)
-        place = _TOML_PLACE.search(said)
-        line = None if place is None else int(place[1] or text.count("\n") + 1)
-        raise InputError(
-            f"is not TOML: {_TOML_PLACE.sub('', said)}", where=path, line=line
-        ) from error
+    text = toml_text(path, "the settings of jobs")
+    content = parse_toml(text, path)
     try:
         return SlurmJobs.model_validate(content)
     except ValidationError as error:
@@ -93,17 +83,6 @@ def read_slurm_file(path: Path) -> SlurmJobs:
             expected=_RIGHT.get(str(first.get("ctx", {}).get("pattern"))),
             choices=list(SlurmJobs.model_fields) if unknown else None,
         ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError("is too large to be a list of settings", where=path)
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=path) from error
-    except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8", where=path) from error
 
 
 def _words(error: ErrorDetails) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from dse.errors import InputError
+from dse.toml_file import parse_toml, toml_text
 from finn_flows.vivado.board import AlveoBoard, Memory, Processor, VivadoBoard
 from finn_flows.vivado.board_content import preset_text
 from finn_flows.vivado.part_names import EXAMPLES, is_part, processor_of
@@ -15,7 +15,6 @@ from finn_flows.vivado.part_names import EXAMPLES, is_part, processor_of
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-LARGEST_FILE = 1 << 20
 EXAMPLE = '[board.MyBoard] with part = "xc7z020clg400-1", processor = "zynq-7000" and board_part'
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -35,7 +34,6 @@ _RIGHT = {
 }
 #: In a path, what Tcl cannot take between braces.
 _NOT_TCL = "{}\\\n\r"
-_TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def read_vivado_boards(path: Path) -> tuple[VivadoBoard, ...]:
@@ -43,16 +41,8 @@ def read_vivado_boards(path: Path) -> tuple[VivadoBoard, ...]:
 
     Raises InputError, naming the file, the line where it is known, and what would be valid.
     """
-    text = _read(path)
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = str(error)
-        place = _TOML_PLACE.search(said)
-        line = None if place is None else int(place[1] or text.count("\n") + 1)
-        raise InputError(
-            f"is not TOML: {_TOML_PLACE.sub('', said)}", where=path, line=line
-        ) from error
+    text = toml_text(path, "a file of boards", expected=f"a TOML file: {EXAMPLE}")
+    content = parse_toml(text, path)
     tables = content.get("board")
     unknown = [key for key in content if key != "board"]
     if unknown or not isinstance(tables, dict) or not tables:
@@ -234,21 +224,6 @@ def _words(key: str | None, error: ErrorDetails) -> str:
     given = repr(error["input"])
     said = f"{key} is {given if len(given) <= 60 else given[:59] + '…'}"
     return said if error["type"] == "string_pattern_mismatch" else f"{said}: {error['msg']}"
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise InputError("is too large for a file of boards", where=path)
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", where=path, expected=f"a TOML file: {EXAMPLE}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError("is not text in UTF-8", where=path) from error
 
 
 def _beside(path: Path, named: str | None) -> Path | None:

@@ -73,19 +73,19 @@ def test_regions_inline_and_in_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"[filter", "not TOML: "),
-        (b"\xff\xfe", "not TOML: "),
-        (b"", "no count of any resource; expected "),
-        (b"[filter]\n", "no count of any resource; expected "),
-        (b"lut = 1\n[filter]\nlut = 2\n", "'lut' stands outside the regions filter; expected "),
-        (b"[filter]\nluts = 1\n", "unknown resource 'luts' (choose from "),
-        (b"[filter]\nlut = '1'\n", "lut = '1'; expected a number"),
-        (b"[filter]\nlut = true\n", "lut = True; expected a number"),
-        (b"[filter]\nlut = -1\n", "lut = -1; expected a whole number"),
-        (b"[filter]\nlut = inf\n", "lut = inf; expected a whole number"),
-        (b"[filter]\nlut = nan\n", "lut = nan; expected a whole number"),
-        (b"[filter.inner]\nlut = 1\n", "unknown resource 'inner'"),
-        (b"[filter]\nlut = 1\nLUT = 2\n", "lut is given twice"),
+        (b"[filter", "1: is not TOML: "),
+        (b"\xff\xfe", " is not text in UTF-8"),
+        (b"", " no count of any resource; expected "),
+        (b"[filter]\n", " no count of any resource; expected "),
+        (b"lut = 1\n[filter]\nlut = 2\n", " 'lut' stands outside the regions filter; expected "),
+        (b"[filter]\nluts = 1\n", " unknown resource 'luts' (choose from "),
+        (b"[filter]\nlut = '1'\n", " lut = '1'; expected a number"),
+        (b"[filter]\nlut = true\n", " lut = True; expected a number"),
+        (b"[filter]\nlut = -1\n", " lut = -1; expected a whole number"),
+        (b"[filter]\nlut = inf\n", " lut = inf; expected a whole number"),
+        (b"[filter]\nlut = nan\n", " lut = nan; expected a whole number"),
+        (b"[filter.inner]\nlut = 1\n", " unknown resource 'inner'"),
+        (b"[filter]\nlut = 1\nLUT = 2\n", " lut is given twice"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes, error: str) -> None:
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes, error: str) -> 
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         parse_regions([str(path)])
-    assert str(caught.value).startswith(f"{path}: {error}")
+    assert str(caught.value).startswith(f"{path}:{error}")
 
 
 def test_other_mistakes_in_regions(tmp_path: Path) -> None:

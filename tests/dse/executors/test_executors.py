@@ -39,7 +39,7 @@ def test_every_executor_has_its_name() -> None:
         (["--wait", "5"], "--wait needs --executor dask"),
         (["--resource", "a=1"], "--resource needs --executor dask"),
         (["--resource", "a=0"], "'a=0' is not a tag and a number above 0"),
-        (["--slurm", "no-such.toml"], "no-such.toml: cannot read: No such file or directory"),
+        (["--slurm", "no-such.toml"], "no-such.toml: cannot be read: No such file or directory"),
         (["--slurm", "a.toml", "--scheduler", "h:1"], "either --scheduler"),
         (["--slurm", "a.toml", "--executor", "local"], "--slurm needs --executor dask"),
     ],

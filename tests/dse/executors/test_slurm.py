@@ -87,7 +87,7 @@ def test_a_mistake_is_named_with_its_line(
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read: No such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         read_slurm_file(tmp_path / "slurm.toml")
 
 
