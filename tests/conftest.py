@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from finn_flows.cache_directory import CACHE_VARIABLE
 from tests.fakes.vendor_tools import vendor_tools
@@ -15,6 +16,11 @@ __all__ = ["vendor_tools"]
 # A job in the background starts with Ctrl-C ignored, and hands that down: what tests show with
 # SIGINT they would then show of nothing.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says nothing on a machine that does other things, too; and the first one
+# of a kind may import a library.
+settings.register_profile("split-dse", deadline=None)
+settings.load_profile("split-dse")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
