@@ -101,7 +101,7 @@ def test_lines_for_a_log_with_shared_steps() -> None:
         "layer conv1: 20 s",
         "failed: layer conv0: [too] big",
         "[1/2] split 0, first part: failed: conv0 [is] wrong",
-        "other: 1 points to build on 1 workers, 0 known",
+        "other: 1 point to build on 1 worker, 0 known",
         "each point does for itself what it shares with others: a bug",
         "[1/1] whole network: 1.0 s",
     ]
