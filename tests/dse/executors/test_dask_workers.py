@@ -84,7 +84,8 @@ def test_without_a_worker_it_says_what_it_waits_for_and_gives_up(
 def test_builds_go_to_workers_with_the_tag_whenever_these_come(
     cluster: DaskCluster, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SLEEPING_BACKEND_SECONDS", "1.2")
+    # What they are at is looked for about once a second.
+    monkeypatch.setenv("SLEEPING_BACKEND_SECONDS", "4")
     bare = cluster.start_worker()
     diary = Diary()
 
