@@ -49,6 +49,7 @@ from finn_flows.vivado.project_runs import (
     bitstream_script,
     run_script,
 )
+from finn_flows.vivado.verilog_paths import make_paths_absolute
 from finn_flows.vivado.zynq_shell import clock_period_ns, zynq_shell
 
 
@@ -195,12 +196,12 @@ class PartBuild:
                 folder / "partitions",
             )
             for file in files.values():
-                ModelWrapper(str(file)).transform(PrepareIP(device, self._period_ns)).save(
-                    str(file)
-                )
+                inside = ModelWrapper(str(file)).transform(PrepareIP(device, self._period_ns))
+                for node in inside.graph.node:
+                    make_paths_absolute(node)
+                inside.save(str(file))
             model.save(str(folder / "parent.onnx"))
-        # FINN writes into the Verilog later on.
-        outputs += [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".v"]
+        outputs += [file for file in folder.rglob("*") if file.is_file()]
         return {
             "parent": self._relative(folder / "parent.onnx"),
             "models": {name: self._relative(file) for name, file in files.items()},
@@ -208,9 +209,6 @@ class PartBuild:
 
     def _blocks(self, models: Mapping[str, str], outputs: list[Path]) -> dict[str, Any]:
         """HLS of every node that is C++."""
-        from finn.transformation.fpgadataflow.replace_verilog_relpaths import (
-            ReplaceVerilogRelPaths,
-        )
         from finn.util.fpgadataflow import is_hls_node
         from qonnx.core.modelwrapper import ModelWrapper
 
@@ -235,7 +233,7 @@ class PartBuild:
                 if node.name in keys:
                     seconds += hls_block(node, keys[node.name], run)
                 outputs.append(code_folder(node))
-            model = model.transform(ReplaceVerilogRelPaths())
+                make_paths_absolute(node)
             files[name] = folder / f"{name}.onnx"
             model.save(str(files[name]))
         outputs += files.values()

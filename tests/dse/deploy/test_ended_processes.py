@@ -336,7 +336,9 @@ def test_when_the_client_ends_every_peer_stops(
             client.send_signal(signal.SIGCONT)
             told = json.loads(client.stdout.readline())
             assert told["stage"] is not None
-            assert told["reason"] == f"its client was silent for {LEASE_SECONDS:g} s"
+            # A client that was stopped may look at its clock before it reads what it was told.
+            silent = f"its client was silent for {LEASE_SECONDS:g} s"
+            assert told["reason"] in (silent, "board b0 is silent", "board b1 is silent")
             assert client.wait(20) == 0
         deadline = time.monotonic() + 5
         while list(temporary.iterdir()) or any(board_processes(folder) for folder in folders):
