@@ -96,6 +96,9 @@ class ControlHub:
         self._sockets: dict[NodeControl, zmq.Socket[bytes]] = {}
         self._waiting: dict[int, tuple[NodeControl, Future[Message]]] = {}
         self._pings: dict[int, int] = {}
+        #: When sockets were last looked at. Silence is judged by this and no later time: whenever
+        #: this process is stopped after it, there may be words that nobody has read.
+        self._looked = time.monotonic()
         self._is_closed = False
         self._is_over = False
         self._wake_lock = threading.Lock()
@@ -185,12 +188,12 @@ class ControlHub:
     def _serve(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wake_out, zmq.POLLIN)
-        next_beat = looked = time.monotonic()
+        next_beat = self._looked = time.monotonic()
         while True:
             left = max(0.0, next_beat - time.monotonic())
             ready = dict(poller.poll(int(left * 1000) + 1))
-            away = time.monotonic() - looked
-            looked += away
+            away = time.monotonic() - self._looked
+            self._looked += away
             if away > OWN_PAUSE_SECONDS:
                 # This process was stopped: for so long nobody could be heard.
                 for node in self._sockets:
@@ -267,7 +270,7 @@ class ControlHub:
             except DseError:
                 continue  # not of our protocol: it says nothing
             if not node.is_lost:
-                node.heard_at = time.monotonic()
+                node.heard_at = self._looked
             number = message.get("re")
             if isinstance(number, int):
                 self._answered(node, number, message)
@@ -288,11 +291,10 @@ class ControlHub:
             found[1].set_exception(DeployError(reason, where=f"board {node.name}"))
 
     def _beat(self) -> None:
-        now = time.monotonic()
         for node, connection in self._sockets.items():
             if node.is_lost:
                 continue
-            if now - node.heard_at > self._lease:
+            if self._looked - node.heard_at > self._lease:
                 node.is_lost = True
                 self._fail_requests(node, f"silent for {self._lease:g} s")
                 self._tell(node, {"type": "lost"})
