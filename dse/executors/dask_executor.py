@@ -178,17 +178,18 @@ class DaskExecutor:
                 workers.look(watch.note)
                 self._look_at_jobs(run.give_up_lost())
                 starved = False
+                while run.start_again():
+                    pass
                 while run.running < self._at_most(most) and not starved:
                     room = workers.free()
                     if room is None:
                         break
-                    if not run.start_again(room):
-                        begun = next_task()
-                        if begun is None:
-                            starved = True
-                        else:
-                            name, task = begun
-                            run.start(name, pickle.dumps(task), task.directory, room)
+                    begun = next_task()
+                    if begun is None:
+                        starved = True
+                    else:
+                        name, task = begun
+                        run.start(name, pickle.dumps(task), task.directory, room)
                 if starved and not run.running:
                     return
                 yield from run.finished(LOOK_SECONDS / 4)

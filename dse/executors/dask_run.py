@@ -23,20 +23,33 @@ from finn_flows.build_status import clear_status, write_status
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-#: So many workers may be lost while they do one and the same task.
+#: So many workers may be lost while they do one and the same task, and no other one.
 MOST_LOSSES = 5
+#: After so many losses beside others, any of which may be to blame, a task has a worker alone.
+_LOSSES_IN_COMPANY = 2
 #: Between looks at whether a worker that has an answer is still there.
 _ANSWER_SECONDS = 2.0
 
 
 @dataclass(eq=False)
 class _Job(Generic[Name]):
-    """A task and what befell it. ``directory``: its folder, here; ``losses``: workers lost."""
+    """A task and what befell it.
+
+    ``directory``: its folder, here. ``losses``: workers that were lost while they did it alone, and
+    ``losses_in_company``: how many beside other tasks. ``kept``: the worker that is kept for it.
+    """
 
     name: Name
     task: bytes
     directory: Path
     losses: list[str] = field(default_factory=list)
+    losses_in_company: int = 0
+    kept: DaskWorker | None = None
+
+    @property
+    def goes_alone(self) -> bool:
+        """Whether only a loss of a worker that does nothing else says more about it."""
+        return self.losses_in_company >= _LOSSES_IN_COMPANY
 
 
 @dataclass(frozen=True)
@@ -86,12 +99,21 @@ class DaskRun(Generic[Name]):
         """Start the pickled ``task``, whose folder is ``directory``, on ``worker``."""
         self._submit(_Job(name, task, directory), worker)
 
-    def start_again(self, worker: DaskWorker) -> bool:
-        """Start a task there that another worker took along, if there is one."""
-        if not self._again:
-            return False
-        self._submit(self._again.popleft(), worker)
-        return True
+    def start_again(self) -> bool:
+        """Start a task that a worker took along, if there is one and room for it."""
+        for job in self._again:
+            worker = self._kept_for(job) if job.goes_alone else self._workers.free()
+            if worker is not None and worker.busy < worker.slots:
+                self._again.remove(job)
+                self._submit(job, worker)
+                return True
+        return False
+
+    def _kept_for(self, job: _Job[Name]) -> DaskWorker | None:
+        """A worker that is kept for the job, once it has nothing else to do."""
+        if job.kept is None or not self._workers.is_there(job.kept):
+            job.kept = self._workers.reserve()
+        return job.kept if job.kept is not None and job.kept.busy == 0 else None
 
     def give_up_lost(self) -> bool:
         """Take their tasks back from workers that are gone. Whether there are such."""
@@ -118,9 +140,13 @@ class DaskRun(Generic[Name]):
                 if one is None:
                     continue  # of a try that was given up
                 one.worker.busy -= 1
+                if one.job.kept is one.worker:
+                    one.worker.reserved, one.job.kept = False, None
                 try:
                     outcome = self._outcome(future, one)
                 except _WorkerLost:
+                    # Before anything else is started there, and lost with it once more.
+                    self._workers.look(self._note, at_once=True)
                     self._lose(one)
                 else:
                     remove_tries(one.job.directory)
@@ -218,7 +244,10 @@ class DaskRun(Generic[Name]):
 
     def _lose(self, one: _Try[Name]) -> None:
         job = one.job
-        job.losses.append(one.worker.address)
+        if job.goes_alone or one.worker.slots == 1:
+            job.losses.append(one.worker.address)
+        else:
+            job.losses_in_company += 1
         remove_tries(job.directory)
         self._empty(job.directory)
         if len(job.losses) < MOST_LOSSES:

@@ -60,13 +60,15 @@ class DaskWorker:
     """A Dask worker that offers what a build takes.
 
     ``scratch``: its folder, by which it is told from one that was at this address before.
-    ``slots``: builds that it takes at once, ``busy`` of them taken by us.
+    ``slots``: builds that it takes at once, ``busy`` of them taken by us. ``reserved``: it is kept
+    for one build that is to have it alone.
     """
 
     address: str
     scratch: str
     slots: int
     busy: int = 0
+    reserved: bool = False
     standing: Standing = Standing.ASKED
     asked: Future | None = field(default=None, repr=False)
 
@@ -107,8 +109,16 @@ class DaskWorkers:
 
     def free(self) -> DaskWorker | None:
         """The one with most room, None if no one has any."""
-        with_room = [one for one in self.usable if one.busy < one.slots]
+        with_room = [one for one in self.usable if one.busy < one.slots and not one.reserved]
         return max(with_room, key=lambda one: one.slots - one.busy, default=None)
+
+    def reserve(self) -> DaskWorker | None:
+        """Keep the one with least to do for one build alone; None if there is no other to keep."""
+        open_ones = [one for one in self.usable if not one.reserved]
+        least = min(open_ones, key=lambda one: one.busy, default=None)
+        if least is not None:
+            least.reserved = True
+        return least
 
     def is_there(self, worker: DaskWorker) -> bool:
         """Whether it was, at the last look."""

@@ -90,15 +90,17 @@ def test_thirty_builds_while_workers_are_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_build_that_takes_workers_along_fails_alone(
-    orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     monkeypatch.setenv("SLEEPING_BACKEND_SECONDS", "1")
     settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     cluster = DaskCluster(tmp_path / "dask", {}, settings)
     try:
-        # With room for two at once: the neighbours of the evil one are lost with it, too.
-        for _ in range(2):
+        # With room for two at once: the neighbours of the evil one are lost with it, too; on the
+        # only worker it is the same neighbour each time.
+        for _ in range(workers):
             cluster.start_worker("--nanny", "--nthreads", "2")
         diary = Diary()
         results = run(points(), tmp_path, DaskExecutor(cluster.address), diary, WorkerKiller())
