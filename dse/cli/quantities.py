@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from dse.link_rate import bits_per_second
+
 _NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -18,10 +20,8 @@ _NANOSECONDS = {
     "h": 3600 * 10**9,
     "d": 86400 * 10**9,
 }
-_BITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)"
 _DURATION = re.compile(rf"{_NUMBER}\s*({'|'.join(_NANOSECONDS)})")
-_RATE = re.compile(rf"{_NUMBER}\s*([kmg]?)bit(?:/s|ps)?", re.IGNORECASE)
 _COUNT = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 #: A century: what a person may mean by a duration.
 _LONGEST_NS = 100 * 366 * 86400 * 10**9
@@ -67,9 +67,8 @@ class LinkRate(click.ParamType[float]):
             return value
         if value.strip() == "unlimited":
             return math.inf
-        match = _RATE.fullmatch(value.strip())
-        rate = float(match[1]) * _BITS[match[2].lower()] if match else 0.0
-        if rate < 1:
+        rate = bits_per_second(value)
+        if rate is None:
             self.fail(f"{value[:40]!r} is not a link speed such as 100Mbit, 1Gbit or unlimited")
         return rate
 
