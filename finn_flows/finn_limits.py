@@ -12,6 +12,7 @@ from finn_flows.integer_reference import run_integers
 from finn_flows.network import ConvLayer, MaxPoolLayer, Network
 
 if TYPE_CHECKING:
+    import onnx
     from qonnx.core.modelwrapper import ModelWrapper
 
 #: FINN's Python execution adds up in float32, which holds every integer up to here.
@@ -34,6 +35,26 @@ def check_buildable(network: Network) -> None:
             raise BuildError(
                 f"{label}: FINN builds no depthwise convolution of bipolar values and weights"
             )
+
+
+def code_refused(node: onnx.NodeProto) -> str:
+    """Why FINN generates no HLS code of a folded, specialised ``node``; empty if it does.
+
+    FINN estimates such a node all the same: a stream wider than HLS has integers, or so few lanes
+    that the weights have no array. What says so is FINN's own check.
+    """
+    from finn.util.basic import getHWCustomOp
+
+    if not node.op_type.endswith("_hls"):
+        return ""
+    custom = getHWCustomOp(node)
+    custom.code_gen_dict = {}
+    try:
+        custom.get_ap_int_max_w()
+        custom.defines("ipgen")
+    except Exception as error:  # FINN's own kinds, AssertionError included
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 def check_computes(model: ModelWrapper, network: Network) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from finn_flows.cut import Cut, cut_position
 from finn_flows.dataflow import is_hardware
+from finn_flows.finn_limits import code_refused
 from finn_flows.fold_nodes import fold_node, folding_at
 from finn_flows.folding import Folding, LayerFolding, check_folding
 from finn_flows.hardware_network import WIRE, HardwareNetwork
@@ -74,12 +75,16 @@ class PartEstimate:
 
 
 @dataclass(frozen=True)
-class _LayerEstimate:
-    """A layer alone: its nodes and the streams at its ends (no result if the host ends it)."""
+class LayerEstimate:
+    """A layer alone: its nodes and the streams at its ends (no result if the host ends it).
+
+    ``refused``: why FINN generates no code for it so folded, though it estimates it; else empty.
+    """
 
     nodes: tuple[NodeEstimate, ...]
     source: Stream
     result: Stream | None
+    refused: str = ""
 
 
 class LayerEstimates:
@@ -89,7 +94,7 @@ class LayerEstimates:
         self._hardware = hardware
         self._device = device
         self._specialised: dict[int, ModelWrapper] = {}
-        self._layers: dict[tuple[int, LayerFolding], _LayerEstimate] = {}
+        self._layers: dict[tuple[int, LayerFolding], LayerEstimate] = {}
         self._converters: dict[tuple[int, int], NodeEstimate] = {}
 
     @property
@@ -114,33 +119,35 @@ class LayerEstimates:
     ) -> PartEstimate:
         check_folding(self.network, folding)
         layers = [
-            self._layer(position, folding_at(self.network, folding, position))
+            self.layer(position, folding_at(self.network, folding, position))
             for position in range(start, stop)
         ]
         nodes: list[NodeEstimate] = []
         if not layers:
             return PartEstimate(())
-        if wires[0] and layers[0].source.fits_words:
-            nodes += self._converter(WORD_BITS, layers[0].source, WIRE)
+        if wires[0]:
+            nodes += self.from_wire(layers[0].source)
         for position, layer in enumerate(layers):
             nodes += layer.nodes
             following = layers[position + 1] if position + 1 < len(layers) else None
             if following is not None and layer.result is not None:
-                nodes += self._converter(
-                    layer.result.width, following.source, layer.nodes[-1].layer
-                )
+                nodes += self.between(layer.result, following.source, layer.nodes[-1].layer)
         result = layers[-1].result
-        if wires[1] and result is not None and result.fits_words:
-            nodes += self._converter(result.width, result, WIRE, WORD_BITS)
+        if wires[1] and result is not None:
+            nodes += self.to_wire(result)
         return PartEstimate(tuple(nodes))
 
-    def _layer(self, position: int, chosen: LayerFolding) -> _LayerEstimate:
+    def layer(self, position: int, chosen: LayerFolding) -> LayerEstimate:
+        """``network.layers[position]`` by itself, folded as ``chosen`` (a pool as fold_node does).
+
+        The folding must divide the layer: :func:`~finn_flows.folding.check_folding`.
+        """
         key = position, chosen
         if key not in self._layers:
             self._layers[key] = self._ask_layer(position, chosen)
         return self._layers[key]
 
-    def _ask_layer(self, position: int, chosen: LayerFolding) -> _LayerEstimate:
+    def _ask_layer(self, position: int, chosen: LayerFolding) -> LayerEstimate:
         if position not in self._specialised:
             self._specialised[position] = specialise(self._hardware.layer(position), self._device)
         model = self._specialised[position]
@@ -149,18 +156,34 @@ class LayerEstimates:
             fold_node(self.network, position, node, chosen)
         label = self.network.label(position)
         ends_in_hardware = is_hardware(model.graph.node[-1])
-        return _LayerEstimate(
+        return LayerEstimate(
             tuple(self._ask_node(node, label) for node in nodes),
             input_stream(nodes[0]),
             output_stream(nodes[-1]) if ends_in_hardware else None,
+            next((why for why in map(code_refused, nodes) if why), ""),
         )
 
+    def between(self, result: Stream, source: Stream, layer: str) -> tuple[NodeEstimate, ...]:
+        """The converter from ``layer``'s result to the layer behind it; empty if none is needed."""
+        return self._converter(result.width, source.width, source, layer)
+
+    def from_wire(self, source: Stream) -> tuple[NodeEstimate, ...]:
+        """The converter from 64-bit words; empty if none is needed, or the host packs."""
+        if not source.fits_words:
+            return ()
+        return self._converter(WORD_BITS, source.width, source, WIRE)
+
+    def to_wire(self, result: Stream) -> tuple[NodeEstimate, ...]:
+        """The converter to 64-bit words; empty if none is needed, or the host packs."""
+        if not result.fits_words:
+            return ()
+        return self._converter(result.width, WORD_BITS, result, WIRE)
+
     def _converter(
-        self, in_width: int, stream: Stream, layer: str, out_width: int | None = None
+        self, in_width: int, out_width: int, stream: Stream, layer: str
     ) -> tuple[NodeEstimate, ...]:
-        """A converter to ``stream``'s width, or to ``out_width``, if one is needed."""
-        widths = in_width, stream.width if out_width is None else out_width
-        if widths[0] == widths[1]:
+        widths = in_width, out_width
+        if in_width == out_width:
             return ()
         if widths not in self._converters:
             node = converter_node("source", "result", stream, *widths)

@@ -1,0 +1,164 @@
+"""A network's chain for the planner, from FINN's estimates of every legal folding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.errors import BuildError
+from dse.plan.chain import (
+    PLAN_RESOURCES,
+    Block,
+    Boundary,
+    Chain,
+    Converters,
+    Counts,
+    FoldingOption,
+)
+from dse.plan.needless_options import without_dominated
+from dse.plan.plan import PlannedPart
+from finn_flows.cut import Cut, cut_tensor
+from finn_flows.folding import Folding, LayerFolding, check_folding
+from finn_flows.folding_table import COUNTED, BoundaryTable, FoldingTable, GroupTable
+from finn_flows.folding_table_file import folding_table
+from finn_flows.network import Network
+from finn_flows.wire_packing import bytes_per_image
+from reports.utilization import Source
+
+
+def estimated_chain(
+    network: Network, device: str, folding: Folding | None = None, *, every_option: bool = False
+) -> Chain:
+    """``network`` with FINN's estimates for ``device`` of every folding that FINN builds.
+
+    Blocks are compute layers with the pools behind them, so that it can be cut where ``dse sweep``
+    does with ``--pool before``. ``folding``: with this one alone. Foldings that another is as good
+    as in everything are left out, unless ``every_option``. FF and LUTRAM are unknown to FINN.
+
+    Raises FoldingError for a ``folding`` that does not divide, BuildError naming a layer that FINN
+    does not build.
+    """
+    if folding is not None:
+        check_folding(network, folding)
+    table = folding_table(network, device)
+    rows = _rows(network, table, folding)
+    blocks = [
+        Block(
+            group.layers[0],
+            _options(group, kept, _before(table, position), _behind(table, position)),
+            group.layers,
+        )
+        for position, (group, kept) in enumerate(zip(table.groups, rows, strict=True))
+    ]
+    numbers = [number for number, _ in network.numbered()]
+    boundaries = [
+        _boundary(network, Cut(number), boundary)
+        for number, boundary in zip(numbers, table.boundaries, strict=False)
+    ]
+    chain = Chain(
+        network=network.name,
+        source=Source.FINN_ESTIMATE.value,
+        blocks=tuple(blocks),
+        boundaries=tuple(boundaries),
+        input_bytes=bytes_per_image(int(np.prod(network.input_shape)), network.input_type.bits),
+        output_bytes=bytes_per_image(int(np.prod(network.output_shape)), network.output_type.bits),
+        network_sha256=network.sha256,
+        uncounted=table.uncounted,
+    )
+    return chain if every_option else without_dominated(chain)
+
+
+def planned_folding(chain: Chain, parts: Sequence[PlannedPart]) -> Folding:
+    """The folding of the whole network that a plan chose, named after its slowest block's cycles.
+
+    ``parts``: those of the plan, of all blocks in order.
+    """
+    options = [
+        chain.blocks[part.first + k].options[option]
+        for part in parts
+        for k, option in enumerate(part.options)
+    ]
+    layers = [
+        LayerFolding(simd, pe, memory)  # type: ignore[arg-type]
+        for option in options
+        for simd, pe, memory in option.folding
+    ]
+    return Folding(f"planned-{max(option.cycles for option in options)}", tuple(layers))
+
+
+def _rows(
+    network: Network, table: FoldingTable, folding: Folding | None
+) -> list[NDArray[np.int64]]:
+    if folding is not None:
+        chosen = zip(table.groups, folding.layers, strict=True)
+        return [np.array([group.row(layer)]) for group, layer in chosen]
+    rows = [np.flatnonzero(group.accepted) for group in table.groups]
+    for group, kept in zip(table.groups, rows, strict=True):
+        if not len(kept):
+            raise BuildError(f"{network.name}: FINN builds {group.layers[0]} with no folding")
+    return rows
+
+
+def _options(
+    group: GroupTable,
+    rows: NDArray[np.int64],
+    before: BoundaryTable | None,
+    behind: BoundaryTable | None,
+) -> tuple[FoldingOption, ...]:
+    into = _classes(group.width_in, None if before is None else before.widths_in)
+    out = _classes(group.width_out, None if behind is None else behind.widths_out)
+    options = []
+    for row in rows:
+        fold = group.folding(row)
+        options.append(
+            FoldingOption(
+                name=option_name(fold),
+                use=_use(group.counts[row]),
+                cycles=int(group.cycles[row]),
+                stream_in=int(into[row]),
+                stream_out=int(out[row]),
+                folding=((fold.simd, fold.pe, fold.weight_memory),),
+            )
+        )
+    return tuple(options)
+
+
+def option_name(folding: LayerFolding) -> str:
+    """``SIMD 16 PE 8``, with the memory of the weights where it is not left to the tool."""
+    memory = "" if folding.weight_memory == "auto" else f" {folding.weight_memory}"
+    return f"SIMD {folding.simd} PE {folding.pe}{memory}"
+
+
+def _classes(widths: NDArray[np.int64], known: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    if known is None:  # an end of the network, where nothing converts
+        return np.zeros_like(widths)
+    return np.searchsorted(known, widths)
+
+
+def _before(table: FoldingTable, position: int) -> BoundaryTable | None:
+    return table.boundaries[position - 1] if position else None
+
+
+def _behind(table: FoldingTable, position: int) -> BoundaryTable | None:
+    return table.boundaries[position] if position < len(table.boundaries) else None
+
+
+def _boundary(network: Network, cut: Cut, table: BoundaryTable) -> Boundary:
+    return Boundary(
+        label=str(cut),
+        bytes_per_image=cut_tensor(network, cut).bytes_per_image,
+        converters=Converters(
+            joint=tuple(tuple(_use(counts) for counts in row) for row in table.joint),
+            leave=tuple(_use(counts) for counts in table.leave),
+            enter=tuple(_use(counts) for counts in table.enter),
+        ),
+        split=cut.layer,
+        pool=cut.pool,
+    )
+
+
+def _use(counts: NDArray[np.float64]) -> Counts:
+    known = dict(zip(COUNTED, counts.tolist(), strict=True))
+    return tuple(known.get(name) for name in PLAN_RESOURCES)
