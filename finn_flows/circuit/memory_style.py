@@ -23,7 +23,8 @@ def memory_style(depth: int, width: int, device: Device) -> RamStyle:
     ``depth`` words of ``width`` bits, one write and one read port: ``distributed`` (LUTRAM) or
     ``block`` (BRAM). On an XC7Z020 a RAMB18 is worth 62 LUTs used as memory.
     """
-    lutram_share = lutram_luts(depth, width) / device.lut_as_memory
+    # Where nobody tells how many LUTs can be memory: all of them, at most.
+    lutram_share = lutram_luts(depth, width) / (device.lut_as_memory or device.lut)
     return "distributed" if lutram_share <= ramb18s(depth, width) / 2 / device.bram else "block"
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse import device_choice
 from dse.cli.build import build
 from dse.cli.hls import hls
 from dse.cli.options import Clock, SplitList, backend_option, cut_options
@@ -26,7 +27,6 @@ from finn_flows.folding import (
     check_folding,
     layer_cycles,
 )
-from reports.devices import device_of
 from tests.dse.sandbox import PROJECT
 from tests.dse.small_network import small_folding, small_network
 
@@ -84,16 +84,24 @@ def test_a_board_is_a_device() -> None:
         choose_device("xc9", None)
 
 
-def test_a_part_that_only_finn_knows_is_a_device_too() -> None:
+def test_only_a_part_of_the_table_or_of_finns_is_a_device() -> None:
     part = known_boards()["ZCU102"]
-    with pytest.raises(InputError):
-        device_of(part)
     assert choose_device(part, None) == part == choose_device(None, "zcu102")
     # FINN knows no board with it, so nobody can say whether there is such a part.
-    with pytest.raises(InputError, match=f"'xc7z045ffg900-2'.*choose from xc7z010, .*{part}"):
+    with pytest.raises(InputError, match=r"'xc7z045ffg900-2'.*choose from xc7z010, .*xczu9eg"):
         choose_device("xc7z045ffg900-2", None)
     with pytest.raises(InputError, match="unknown device ''"):
         choose_device("", None)
+
+
+def test_a_part_that_only_finn_knows_is_a_device_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = "xczu19eg-ffvc1760-2-i"
+    with pytest.raises(InputError):
+        choose_device(new, None)
+    monkeypatch.setattr(device_choice, "known_boards", lambda: {"New": new})
+    assert choose_device(new, None) == new == choose_device(None, "new")
+    with pytest.raises(InputError, match=f"'xc9'.*choose from xc7z010, .*{new}"):
+        choose_device("xc9", None)
 
 
 def test_which_folding_is_meant() -> None:

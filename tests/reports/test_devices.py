@@ -26,6 +26,9 @@ from reports.utilization import Scope, Stage, Utilization
         ("xczu3egsbva484-1", "xczu3eg"),
         ("xczu7ev-ffvc1156-2-e", "xczu7ev"),
         ("xck26-sfvc784-2LV-c", "xck26"),
+        ("xcu50-fsvh2104-2L-e", "xcu50"),
+        ("xcu55c-fsvh2892-2L-e", "xcu55c"),
+        ("xcve2802-vsvh1760-2MP-e-S", "xcve2802"),
     ],
 )
 def test_part_names(part: str, name: str) -> None:
@@ -64,7 +67,37 @@ def test_capacities_are_those_in_real_reports(shared: Path) -> None:
                 if memory:
                     # ... | Available | Util% |
                     assert int(memory[1].split("|")[-3]) == device.lut_as_memory, line["file"]
-    assert {"xc7z010", "xc7z020", "xczu3eg"} <= seen
+    assert {"xc7z010", "xc7z020", "xczu3eg", "xcu50"} <= seen
+
+
+def test_every_board_of_finn_has_a_device() -> None:
+    from finn.util.basic import part_map
+
+    named = {board: device_of(part).name for board, part in part_map.items()}
+    assert set(named.values()) <= {device.name for device in DEVICES}
+    assert named["Pynq-Z1"] == "xc7z020"
+
+
+def test_capacities_agree_with_the_platforms_of_finn() -> None:
+    """FINN rounds those of a Zynq; of a card it has what the shell leaves."""
+    from finn.util.basic import alveo_part_map, part_map
+    from finn.util.platforms import platforms
+
+    for board, platform in platforms.items():
+        device = device_of(part_map[board])
+        lut, ff, bram18, uram, dsp = map(sum, zip(*platform().compute_resources, strict=True))
+        ours = (device.lut, device.ff, device.bram, device.uram or 0, device.dsp)
+        for ours_is, finns in zip(ours, (lut, ff, bram18 / 2, uram, dsp), strict=True):
+            if board in alveo_part_map:
+                assert 0.8 * ours_is <= finns <= ours_is, board
+            else:
+                assert finns == pytest.approx(ours_is, rel=0.05), board
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name)
+def test_a_device_has_two_flip_flops_to_a_lut(device: Device) -> None:
+    assert device.ff == 2 * device.lut
+    assert device.lut_as_memory is None or 0 < device.lut_as_memory < device.lut
 
 
 @given(
