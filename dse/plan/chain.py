@@ -18,8 +18,10 @@ class FoldingOption:
     """One way to fold a block.
 
     ``name``: for people. ``use``: what the block takes so folded. ``cycles``: between two images in
-    steady state. ``fill``: clock cycles by which the block delays the first result of an image,
-    beside the time that the slowest block of the part needs for an image (docs/planner.md).
+    steady state. ``fill``: clock cycles from its first result of an image until the block behind it
+    can give its own first one; ``drain``: from the last of an image that comes in to its last
+    result. Both at most ``cycles``; which of the three counts, :func:`~dse.plan.plan.part_cycles`
+    says.
     ``stream_in``, ``stream_out``: which width its streams have; an index of :class:`Converters`.
     ``folding``: (SIMD, PE, weight memory) of each compute layer of the block, in order.
     """
@@ -28,6 +30,7 @@ class FoldingOption:
     use: Counts
     cycles: int
     fill: int = 0
+    drain: int = 0
     stream_in: int = 0
     stream_out: int = 0
     folding: tuple[tuple[int, int, str], ...] = ()
@@ -104,7 +107,12 @@ class Chain:
             if not block.options:
                 raise InputError(f"block {block.name} has no folding")
             for option in block.options:
-                if len(option.use) != len(PLAN_RESOURCES) or option.cycles < 1 or option.fill < 0:
+                times = (option.fill, option.drain)
+                if (
+                    len(option.use) != len(PLAN_RESOURCES)
+                    or option.cycles < 1
+                    or not all(0 <= time <= option.cycles for time in times)
+                ):
                     raise InputError(f"block {block.name}: folding {option.name} is no folding")
 
     @property

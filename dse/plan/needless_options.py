@@ -1,11 +1,11 @@
 """Foldings that no plan needs: another is as good in everything, whatever stands beside it.
 
-An option *a* is left out for an option *b* of its block if *b* takes no more cycles, fills no more
-slowly, and takes no more of any resource together with the width converters at both its ends,
-whatever the neighbours' streams and whether or not the network is cut there. Putting *b* for *a*
-then makes no plan slower and lets none use more, so for every objective that grows with cycles and
-use, and every limit, one of the best plans has no *a*. Evenness does not grow with use: boards are
-evened out among the foldings that are worth having, never by waste.
+An option *a* is left out for an option *b* of its block if *b* takes no more cycles, fills and
+drains no more slowly, and takes no more of any resource together with the width converters at both
+its ends, whatever the neighbours' streams and whether or not the network is cut there. Putting *b*
+for *a* then makes no plan slower and lets none use more, so for every objective that grows with
+cycles and use, and every limit, one of the best plans has no *a*. Evenness does not grow with use:
+boards are evened out among the foldings that are worth having, never by waste.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def kept_options(chain: Chain, position: int) -> list[int]:
     use = _array(tuple(option.use for option in block.options))
     known = ~np.isnan(use)
     use = np.where(known, use, 0.0)
-    effort = np.array([(option.cycles, option.fill) for option in block.options], dtype=np.float64)
+    effort = np.array([(option.cycles, option.fill, option.drain) for option in block.options])
     before, after = _saved_before(chain, position), _saved_after(chain, position)
     into = np.array([option.stream_in for option in block.options])
     out = np.array([option.stream_out for option in block.options])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from dse.errors import InputError
-from dse.plan.chain import PLAN_RESOURCES, Counts
+from dse.plan.chain import PLAN_RESOURCES, Counts, FoldingOption
 from dse.plan.problem import Objective, Problem
 
 
@@ -67,7 +67,7 @@ def evaluate(problem: Problem, parts: tuple[PlannedPart, ...]) -> Metrics:
         slowest = max(option.cycles for option in options)
         seconds = 1e-6 / board.clock_mhz
         intervals.append(slowest * seconds / len(part.boards))
-        latencies.append((slowest + sum(option.fill for option in options)) * seconds)
+        latencies.append(part_cycles(options) * seconds)
         use = part_use(problem, part)
         uses.append(use)
         shares.append(
@@ -101,6 +101,22 @@ def evaluate(problem: Problem, parts: tuple[PlannedPart, ...]) -> Metrics:
         use=tuple(uses),
         shares=tuple(shares),
     )
+
+
+def part_cycles(options: Sequence[FoldingOption]) -> int:
+    """Clock cycles of one image alone through blocks so folded.
+
+    Blocks stream: each works on what the one before it has given so far. An image takes as long as
+    the longest chain of waiting in it: up to some block, each waits for the start of what the one
+    before it gives (``fill``); that block is busy for all its ``cycles``; and behind it each has
+    only the end of the image left to do (``drain``). So it is the greatest, over the blocks, of
+    the fills before it, its own cycles and the drains behind it.
+    """
+    filled, longest = 0, 0
+    for option in options:
+        longest = max(longest + option.drain, filled + option.cycles)
+        filled += option.fill
+    return longest
 
 
 def part_use(problem: Problem, part: PlannedPart) -> Counts:
