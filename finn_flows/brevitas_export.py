@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     import torch
 
 
-def brevitas_to_qonnx(model: torch.nn.Module, input_shape: tuple[int, ...]) -> onnx.ModelProto:
+def brevitas_to_qonnx(
+    model: torch.nn.Module, input_shape: tuple[int, ...], *, traced: bool = False
+) -> onnx.ModelProto:
     """Export a Brevitas model in evaluation mode; ``input_shape`` is one batch, NCHW.
 
     What PyTorch's exporter says on the way is kept off the screen. The model comes back in
-    evaluation mode.
+    evaluation mode. ``traced``: by TorchScript's tracer, which the residual models of Brevitas'
+    examples need: they check that quantised tensors are added, and torch.export has none.
     """
     with quiet():
         import onnx
@@ -30,7 +33,8 @@ def brevitas_to_qonnx(model: torch.nn.Module, input_shape: tuple[int, ...]) -> o
         model.eval()
         with tempfile.TemporaryDirectory() as folder, torch.no_grad():
             path = Path(folder) / "model.onnx"
-            export_qonnx(model, torch.zeros(input_shape), str(path), verbose=False)
+            exporter = {"dynamo": False} if traced else {}
+            export_qonnx(model, torch.zeros(input_shape), str(path), verbose=False, **exporter)
             return onnx.load(str(path))
 
 
