@@ -95,3 +95,17 @@ class ReportError(DseError):
 
 class DeployError(DseError):
     """A deployment cannot be set up: a board, its keys, its files or its node manager."""
+
+
+class PlanError(DseError):
+    """No plan is within the limits: ``binding`` names those in the way.
+
+    ``nearest``: the :class:`dse.plan.solve.Solution` that comes nearest, if any would do.
+    """
+
+    def __init__(
+        self, message: str, *, binding: tuple[str, ...] = (), nearest: object | None = None
+    ) -> None:
+        self.binding = binding
+        self.nearest = nearest
+        super().__init__(message)

@@ -1,0 +1,202 @@
+"""Everything that a part can come to on a kind of board, without what is dominated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dse.errors import DseError
+from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
+from dse.plan.query import Query
+from dse.plan.undominated import undominated
+
+#: Sums held of one part before the label solver gives up on a problem.
+MOST_LABELS = 400_000
+
+
+class TooManyLabels(DseError):
+    """A problem of which the label solver would hold too many sums; the MILP takes over."""
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Labels of a part up to a block; ``stream``: which leaves, ``parent``: in the level before."""
+
+    sums: Floats
+    stream: Integers
+    parent: Integers
+    option: Integers
+
+
+@dataclass(frozen=True)
+class ClosedPart:
+    """What a part that ends at ``end`` can come to: ``figures`` is labels x what the query counts.
+
+    Columns in this order, each only if counted: seconds between images of one board, seconds of an
+    image, the greatest share, then of each resource its share and its share negated.
+    """
+
+    end: int
+    figures: Floats
+    labels: Integers
+
+
+class PartLabels:
+    """Parts that start with block ``start`` on one kind of board, no option over ``most_cycles``.
+
+    A label is a sum over the blocks: of each resource that can run out (or whose share counts),
+    and, where latency counts, the slowest block's cycles and the sum of the fills.
+    """
+
+    def __init__(self, query: Query, start: int, kind: KindArrays, most_cycles: float) -> None:
+        self._query = query
+        self._start = start
+        self._kind = kind
+        self._most_cycles = most_cycles
+        self._most = query.most_use(kind)
+        shared = query.counts_scarcest or query.counts_balance
+        self._resources = np.flatnonzero(
+            (query.greatest_use > self._most) | (shared & ~np.isnan(kind.size))
+        )
+        self._levels: list[_Level] = []
+
+    def closed(self) -> Iterator[ClosedPart]:
+        """One for each place where the part may end and fits, ascending."""
+        ends = frozenset(self._query.ends)
+        for end in range(self._start + 1, self._query.furthest(self._start) + 1):
+            level = self._first() if not self._levels else self._next(end - 1)
+            if len(level.sums) == 0:
+                return
+            self._levels.append(level)
+            if end in ends and len((part := self._close(end)).labels):
+                yield part
+
+    def options(self, end: int, label: int) -> tuple[int, ...]:
+        """The foldings of a label of a closed part."""
+        found = []
+        for level in reversed(self._levels[: end - self._start]):
+            found.append(int(level.option[label]))
+            label = int(level.parent[label])
+        return tuple(reversed(found))
+
+    def _costs(self, block: int) -> tuple[Floats, Integers]:
+        """Columns of each folding that may be chosen, and which one each is."""
+        arrays = self._query.blocks[block]
+        columns = arrays.use[:, self._resources]
+        if self._query.counts_latency:
+            columns = np.column_stack([columns, arrays.cycles, arrays.fill])
+        allowed = np.flatnonzero(arrays.cycles <= self._most_cycles)
+        telling = [columns[allowed]]
+        if block > 0:
+            telling += _apart(arrays.stream_in[allowed])
+        if self._told_apart(block):
+            telling += _apart(arrays.stream_out[allowed])
+        if not self._query.counts_balance:
+            allowed = allowed[undominated(np.column_stack(telling))]
+        return columns[allowed], allowed
+
+    def _told_apart(self, block: int) -> bool:
+        boundaries = self._query.boundaries
+        return block < len(boundaries) and boundaries[block].told_apart
+
+    def _first(self) -> _Level:
+        columns, options = self._costs(self._start)
+        arrays = self._query.blocks[self._start]
+        if self._start > 0:
+            enter = self._query.boundaries[self._start - 1].enter
+            if enter is not None:
+                columns = self._with_use(columns, enter[arrays.stream_in[options]])
+        stream = self._streams(self._start, options)
+        none = np.zeros(len(options), dtype=np.int64)
+        return self._kept(columns, stream, none, options)
+
+    def _next(self, block: int) -> _Level:
+        before = self._levels[-1]
+        costs, options = self._costs(block)
+        arrays = self._query.blocks[block]
+        joint = self._query.boundaries[block - 1].joint
+        streams = self._streams(block, options)
+        parts: list[tuple[Floats, Integers, Integers, Integers]] = []
+        held = 0
+        for option, cost, stream in zip(options, costs, streams, strict=True):
+            sums = before.sums
+            resources = len(self._resources)
+            use = sums[:, :resources] + cost[:resources]
+            if joint is not None:
+                use = use + joint[before.stream, arrays.stream_in[option]][:, self._resources]
+            fits = np.flatnonzero((use <= self._most[self._resources]).all(axis=1))
+            columns = use[fits]
+            if self._query.counts_latency:
+                slow = np.maximum(sums[fits, -2], cost[-2])
+                columns = np.column_stack([columns, slow, sums[fits, -1] + cost[-1]])
+            count = len(fits)
+            parts.append((columns, np.full(count, stream), fits, np.full(count, option)))
+            held += count
+            if held > 20 * MOST_LABELS:
+                raise TooManyLabels(f"more than {20 * MOST_LABELS:,} sums of one part")
+        merged = [np.concatenate([part[k] for part in parts]) for k in range(4)] if parts else []
+        if not merged:
+            width = before.sums.shape[1]
+            nothing = np.empty(0, dtype=np.int64)
+            return _Level(np.empty((0, width)), nothing, nothing, nothing)
+        return self._kept(*merged)
+
+    def _streams(self, block: int, options: Integers) -> Integers:
+        if self._told_apart(block):
+            return self._query.blocks[block].stream_out[options]
+        return np.zeros(len(options), dtype=np.int64)
+
+    def _with_use(self, columns: Floats, use: Floats) -> Floats:
+        columns = columns.copy()
+        columns[:, : len(self._resources)] += use[:, self._resources]
+        return columns
+
+    def _kept(self, sums: Floats, stream: Integers, parent: Integers, option: Integers) -> _Level:
+        """Within the board, the undominated of each stream; where shares must be alike, all."""
+        resources = len(self._resources)
+        most = self._most[self._resources]
+        fits = np.flatnonzero((sums[:, :resources] <= most).all(axis=1))
+        sums, stream, parent, option = sums[fits], stream[fits], parent[fits], option[fits]
+        if self._query.counts_balance:
+            _, keep = np.unique(np.column_stack([sums, stream]), axis=0, return_index=True)
+        else:
+            groups = [np.flatnonzero(stream == one) for one in np.unique(stream)]
+            keeps = [group[undominated(sums[group])] for group in groups]
+            keep = np.concatenate(keeps) if keeps else np.empty(0, dtype=np.int64)
+        if len(keep) > MOST_LABELS:
+            raise TooManyLabels(f"more than {MOST_LABELS:,} sums of one part")
+        return _Level(sums[keep], stream[keep], parent[keep], option[keep])
+
+    def _close(self, end: int) -> ClosedPart:
+        level, query, kind = self._levels[-1], self._query, self._kind
+        sums = level.sums
+        boundaries = query.boundaries
+        if end <= len(boundaries) and (leave := boundaries[end - 1].leave) is not None:
+            sums = self._with_use(sums, leave[level.stream])
+        fits = np.flatnonzero(
+            (sums[:, : len(self._resources)] <= self._most[self._resources]).all(axis=1)
+        )
+        sums = sums[fits]
+        columns = []
+        if query.counts_latency:
+            if query.counts_interval:
+                columns.append(sums[:, -2] * kind.seconds)
+            columns.append((sums[:, -2] + sums[:, -1]) * kind.seconds)
+        if query.counts_scarcest or query.counts_balance:
+            use = np.full((len(sums), RESOURCES), -np.inf)
+            use[:, self._resources] = sums[:, : len(self._resources)]
+            shares = kind.shares(use)
+            if query.counts_scarcest:
+                columns.append(shares.max(axis=1, initial=0.0))
+            if query.counts_balance:
+                columns += [*shares.T, *np.where(np.isinf(shares), -np.inf, -shares).T]
+        figures = np.column_stack(columns) if columns else np.empty((len(sums), 0))
+        keep = undominated(figures)
+        return ClosedPart(end, figures[keep], fits[keep])
+
+
+def _apart(streams: Integers) -> list[Floats]:
+    """Columns by which different streams never dominate one another."""
+    return [streams.astype(float), -streams.astype(float)]

@@ -1,0 +1,159 @@
+"""One question to a solver: what a plan may not exceed, and what is made small within that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from dse.plan.arrays import (
+    RESOURCES,
+    BlockArrays,
+    BoundaryArrays,
+    Floats,
+    KindArrays,
+    block_arrays,
+    boundary_arrays,
+    kind_arrays,
+)
+from dse.plan.feasibility import TOLERANCE
+from dse.plan.problem import Limits, Objective, Problem
+
+#: How far a value found may be exceeded by a plan that is to keep it: sums in another order.
+SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class Most:
+    """What a plan may come to at most, what is allowed for rounding included; inf: no limit."""
+
+    interval: float = np.inf
+    latency: float = np.inf
+    batch: float = np.inf
+    boards: float = np.inf
+    traffic: float = np.inf
+    hop_bytes: float = np.inf
+    balance: float = np.inf
+    scarcest: float = np.inf
+
+    @classmethod
+    def of(cls, limits: Limits) -> Most:
+        """As :func:`~dse.plan.feasibility.broken_limits` measures them."""
+        allowed = {
+            one.name: value * (1 + TOLERANCE) + TOLERANCE * 1e-9
+            for one in fields(Limits)
+            if (value := getattr(limits, one.name)) is not None
+        }
+        return cls(**allowed)
+
+    def keeping(self, objective: Objective, value: float) -> Most:
+        """Also at most ``value`` of ``objective``."""
+        name = "interval" if objective is Objective.THROUGHPUT else objective.value
+        return self.to(name, value * (1 + SAME) + SAME * SAME)
+
+    def to(self, name: str, value: float) -> Most:
+        """At most ``value`` of the field ``name``, if that is less than now."""
+        return replace(self, **{name: min(getattr(self, name), value)})
+
+
+@dataclass(frozen=True)
+class Query:
+    """A problem's numbers, its limits ``most`` and the objective; None: any plan will do."""
+
+    problem: Problem
+    most: Most
+    objective: Objective | None
+    blocks: list[BlockArrays]
+    boundaries: list[BoundaryArrays]
+    kinds: list[KindArrays]
+    host: tuple[float, float] = field(default=(0.0, 0.0))
+
+    @classmethod
+    def of(cls, problem: Problem, objective: Objective | None) -> Query:
+        """With the problem's own limits."""
+        chain, fleet = problem.chain, problem.fleet
+        ends = [fleet.host.seconds(size) for size in (chain.input_bytes, chain.output_bytes)]
+        return cls(
+            problem,
+            Most.of(problem.limits),
+            objective,
+            block_arrays(chain),
+            boundary_arrays(chain),
+            kind_arrays(fleet),
+            (max(end / fleet.host.usable for end in ends), sum(ends)),
+        )
+
+    def ask(self, objective: Objective | None, most: Most | None = None) -> Query:
+        """The same numbers, another question."""
+        return replace(self, objective=objective, most=self.most if most is None else most)
+
+    @property
+    def counts_interval(self) -> bool:
+        """Whether intervals are weighed against something else, rather than only limited."""
+        return self.objective is Objective.BATCH or np.isfinite(self.most.batch)
+
+    @property
+    def counts_latency(self) -> bool:
+        """Whether the latency of parts matters."""
+        return self.counts_interval or (
+            self.objective is Objective.LATENCY or np.isfinite(self.most.latency)
+        )
+
+    @property
+    def counts_traffic(self) -> bool:
+        """Whether the bytes over all hops matter."""
+        return self.objective is Objective.TRAFFIC or np.isfinite(self.most.traffic)
+
+    @property
+    def counts_boards(self) -> bool:
+        """Whether it matters how many boards are taken."""
+        return self.objective is Objective.BOARDS or self.most.boards < len(
+            self.problem.fleet.boards
+        )
+
+    @property
+    def counts_scarcest(self) -> bool:
+        """Whether shares are made small, rather than only limited."""
+        return self.objective is Objective.SCARCEST
+
+    @property
+    def counts_balance(self) -> bool:
+        """Whether shares must be alike."""
+        return self.objective is Objective.BALANCE or np.isfinite(self.most.balance)
+
+    def most_use(self, kind: KindArrays) -> Floats:
+        """Of each resource on a board of ``kind``; a negative one allows only what is unknown."""
+        shares = self.most.scarcest * kind.size - kind.shell
+        return np.where(np.isnan(shares), kind.most, np.minimum(kind.most, shares))
+
+    @cached_property
+    def greatest_use(self) -> Floats:
+        """No part takes more of any resource, unknown counts aside."""
+        greatest = np.zeros(RESOURCES)
+        for block in self.blocks:
+            greatest += np.maximum(block.use, 0).max(axis=0)
+        for boundary in self.boundaries:
+            for counts in (boundary.joint, boundary.leave, boundary.enter):
+                if counts is not None:
+                    greatest += np.maximum(counts, 0).reshape(-1, RESOURCES).max(axis=0)
+        return greatest
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where a part may end: after how many blocks, ascending; the chain's end is the last."""
+        problem = self.problem
+        return [
+            at
+            for at in problem.chain.cuts
+            if at not in problem.must_not_cut and self.bytes_at(at) <= self.most.hop_bytes
+        ] + [len(self.blocks)]
+
+    def bytes_at(self, cut: int) -> int:
+        """Of a cut after ``cut`` blocks."""
+        return self.problem.chain.boundaries[cut - 1].bytes_per_image or 0
+
+    def furthest(self, start: int) -> int:
+        """Where a part that starts at ``start`` must end at the latest."""
+        later = [at for at in self.problem.must_cut if at > start]
+        return min(later, default=len(self.blocks))
