@@ -21,9 +21,16 @@ from dse.plan.needless_options import without_dominated
 from dse.plan.plan import PlannedPart
 from finn_flows.cut import Cut, cut_tensor
 from finn_flows.folding import Folding, LayerFolding, check_folding
-from finn_flows.folding_table import COUNTED, BoundaryTable, FoldingTable, GroupTable
+from finn_flows.folding_table import (
+    COUNTED,
+    BoundaryTable,
+    FoldingTable,
+    GroupTable,
+    layer_groups,
+)
 from finn_flows.folding_table_file import folding_table
 from finn_flows.network import Network
+from finn_flows.stream_times import drain_cycles, fill_cycles
 from finn_flows.wire_packing import bytes_per_image
 from reports.utilization import Source
 
@@ -47,10 +54,12 @@ def estimated_chain(
     blocks = [
         Block(
             group.layers[0],
-            _options(group, kept, _before(table, position), _behind(table, position)),
+            _options(network, positions, group, kept, _classes(table, k)),
             group.layers,
         )
-        for position, (group, kept) in enumerate(zip(table.groups, rows, strict=True))
+        for k, (positions, group, kept) in enumerate(
+            zip(layer_groups(network), table.groups, rows, strict=True)
+        )
     ]
     numbers = [number for number, _ in network.numbered()]
     boundaries = [
@@ -102,13 +111,15 @@ def _rows(
 
 
 def _options(
+    network: Network,
+    positions: range,
     group: GroupTable,
     rows: NDArray[np.int64],
-    before: BoundaryTable | None,
-    behind: BoundaryTable | None,
+    streams: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> tuple[FoldingOption, ...]:
-    into = _classes(group.width_in, None if before is None else before.widths_in)
-    out = _classes(group.width_out, None if behind is None else behind.widths_out)
+    into, out = streams
+    fill = fill_cycles(network, positions, group.cycles)
+    drain = drain_cycles(network, positions, group.cycles, group.simd)
     options = []
     for row in rows:
         fold = group.folding(row)
@@ -117,6 +128,8 @@ def _options(
                 name=option_name(fold),
                 use=_use(group.counts[row]),
                 cycles=int(group.cycles[row]),
+                fill=int(fill[row]),
+                drain=int(drain[row]),
                 stream_in=int(into[row]),
                 stream_out=int(out[row]),
                 folding=((fold.simd, fold.pe, fold.weight_memory),),
@@ -131,18 +144,18 @@ def option_name(folding: LayerFolding) -> str:
     return f"SIMD {folding.simd} PE {folding.pe}{memory}"
 
 
-def _classes(widths: NDArray[np.int64], known: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    if known is None:  # an end of the network, where nothing converts
-        return np.zeros_like(widths)
-    return np.searchsorted(known, widths)
+def _classes(table: FoldingTable, position: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row of a group, the indices of its widths in the boundaries beside it.
 
-
-def _before(table: FoldingTable, position: int) -> BoundaryTable | None:
-    return table.boundaries[position - 1] if position else None
-
-
-def _behind(table: FoldingTable, position: int) -> BoundaryTable | None:
-    return table.boundaries[position] if position < len(table.boundaries) else None
+    0 at the ends of the network, where nothing converts.
+    """
+    group = table.groups[position]
+    into, out = np.zeros_like(group.width_in), np.zeros_like(group.width_out)
+    if position > 0:
+        into = np.searchsorted(table.boundaries[position - 1].widths_in, group.width_in)
+    if position < len(table.boundaries):
+        out = np.searchsorted(table.boundaries[position].widths_out, group.width_out)
+    return into, out
 
 
 def _boundary(network: Network, cut: Cut, table: BoundaryTable) -> Boundary:
