@@ -27,6 +27,7 @@ COMMANDS = {
     "sweep": "Build every candidate split and tabulate what it uses.",
     "table": "Print the table of a finished sweep.",
     "choose": "Name a split of a finished sweep, and say why none of the others.",
+    "plan": "Find the best cuts, foldings and boards for a network, proved and explained.",
     "report": "Read reports of Vivado or HLS, or import runs into a sweep.",
     "run": "Classify pictures with the network, whole or in two parts.",
     "build": "Build the parts of a split as folders that stand alone.",

@@ -1,0 +1,217 @@
+"""Why a plan is as it is, in numbers: every other cut, and what more hardware would buy.
+
+Each figure is that of a plan solved for the purpose; the words are in :mod:`dse.plan_words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dse.errors import InputError, PlanError
+from dse.plan.chain import PLAN_RESOURCES, Counts
+from dse.plan.fleet import Link
+from dse.plan.plan import Metrics
+from dse.plan.problem import Objective, Problem
+from dse.plan.solve import Solution, solve
+
+#: What a faster link is: so many times as fast.
+FASTER_LINK = 10.0
+#: What more of a resource is: so many times as much.
+MORE_RESOURCE = 1.1
+
+
+@dataclass(frozen=True)
+class ErrorBand:
+    """How far a source's numbers may be off, as a share of each (0.1 is 10 % either way).
+
+    ``counts``: by :data:`~dse.plan.chain.PLAN_RESOURCES`. None is unknown.
+    """
+
+    cycles: float | None = None
+    counts: Counts = (None,) * len(PLAN_RESOURCES)
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The best plan that cuts after ``position`` blocks.
+
+    ``plan`` is None where there is none: then ``broken`` names the limits in the way (see
+    :class:`~dse.plan.feasibility.BrokenLimit`). ``loss``: of the objective, 0 or more.
+    ``undecided``: whether the two differ by less than the source's error band; None where the
+    band is unknown.
+    """
+
+    position: int
+    plan: Solution | None = None
+    broken: tuple[str, ...] = ()
+    loss: float | None = None
+    undecided: bool | None = None
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """The best plan with more hardware. ``what``: one more board of the last kind, every link
+    :data:`FASTER_LINK` times as fast, or :data:`MORE_RESOURCE` times as much of ``resource`` (the
+    scarcest one) on every board. ``gain``: of the objective; None where there is no plan."""
+
+    what: Literal["board", "link", "resource"]
+    resource: str | None = None
+    plan: Solution | None = None
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """``alternatives``: one for each legal cut that the plan does not use, ascending."""
+
+    alternatives: tuple[Alternative, ...]
+    purchases: tuple[Purchase, ...]
+
+
+def explain(
+    problem: Problem,
+    solution: Solution,
+    then: Sequence[Objective] = (),
+    band: ErrorBand | None = None,
+) -> Explanation:
+    """Solves once for each other cut and each purchase. ``then``: as of :func:`solve`."""
+    band = band or ErrorBand()
+    used = {part.last for part in solution.parts[:-1]}
+    others = [position for position in problem.chain.cuts if position not in used]
+    return Explanation(
+        tuple(_alternative(problem, solution, then, band, position) for position in others),
+        tuple(
+            _purchase(problem, solution, then, purchase)
+            for purchase in _purchases(problem, solution)
+        ),
+    )
+
+
+def value_range(
+    problem: Problem, metrics: Metrics, objective: Objective, band: ErrorBand
+) -> tuple[float, float] | None:
+    """Between what the objective may lie, with numbers off by ``band``; None where that is unknown.
+
+    Bytes and boards are exact; so is a link's time.
+    """
+    value = metrics.of(objective)
+    if objective in (Objective.TRAFFIC, Objective.BOARDS):
+        return value, value
+    if objective in (Objective.BALANCE, Objective.SCARCEST):
+        return _share_range(metrics, objective, band)
+    if band.cycles is None:
+        return None
+    slowest = max(metrics.part_intervals)
+    links = metrics.interval if metrics.interval > slowest else 0.0
+    low, high = (max(slowest * (1 + sign * band.cycles), links) for sign in (-1, 1))
+    if objective is Objective.THROUGHPUT:
+        return low, high
+    off = sum(metrics.part_latencies) * band.cycles
+    images = 0 if objective is Objective.LATENCY else problem.batch - 1
+    return metrics.latency - off + images * low, metrics.latency + off + images * high
+
+
+def _share_range(
+    metrics: Metrics, objective: Objective, band: ErrorBand
+) -> tuple[float, float] | None:
+    lows, highs = [0.0], [0.0]
+    for k, error in enumerate(band.counts):
+        shares = [share[k] for share in metrics.shares]
+        known = [share for share in shares if share is not None]
+        if not known or not any(known):
+            continue
+        if error is None:
+            return None
+        most, least = max(known), min(known)
+        value = most if objective is Objective.SCARCEST else most - least
+        off = error * (most if objective is Objective.SCARCEST else most + least)
+        lows.append(value - off)
+        highs.append(value + off)
+    return max(lows), max(highs)
+
+
+def _alternative(
+    problem: Problem,
+    solution: Solution,
+    then: Sequence[Objective],
+    band: ErrorBand,
+    position: int,
+) -> Alternative:
+    if position in problem.must_not_cut:
+        return Alternative(position, broken=("must_not_cut",))
+    forced = replace(problem, must_cut=problem.must_cut | {position})
+    try:
+        found = solve(forced, solution.objective, then)
+    except PlanError as error:
+        return Alternative(position, broken=error.binding)
+    best = value_range(problem, solution.metrics, solution.objective, band)
+    other = value_range(problem, found.metrics, solution.objective, band)
+    loss = found.metrics.of(solution.objective) - solution.metrics.of(solution.objective)
+    undecided = None if best is None or other is None else loss > 0 and other[0] <= best[1]
+    return Alternative(position, found, loss=max(loss, 0.0), undecided=undecided)
+
+
+def _purchases(problem: Problem, solution: Solution) -> list[tuple[Purchase, Problem]]:
+    fleet = problem.fleet
+    last = fleet.boards[-1]
+    names = {board.name for board in fleet.boards}
+    number = next(n for n in range(2, len(names) + 3) if f"{last.name} +{n}" not in names)
+    links = fleet.links if len(fleet.links) == 1 else (*fleet.links, fleet.links[-1])
+    more = replace(last, name=f"{last.name} +{number}")
+    bought = [
+        (Purchase("board"), replace(fleet, boards=(*fleet.boards, more), links=links)),
+    ]
+    if any(link.message_s or link.byte_s for link in (*fleet.links, fleet.host)):
+        faster = replace(fleet, links=tuple(map(_faster, fleet.links)), host=_faster(fleet.host))
+        bought.append((Purchase("link"), faster))
+    scarcest = scarcest_resource(solution.metrics)
+    if scarcest is not None:
+        grown = tuple(
+            replace(
+                board,
+                capacity=tuple(
+                    size * MORE_RESOURCE if name == scarcest and size is not None else size
+                    for name, size in zip(PLAN_RESOURCES, board.capacity, strict=True)
+                ),
+            )
+            for board in fleet.boards
+        )
+        bought.append((Purchase("resource", scarcest), replace(fleet, boards=grown)))
+    return [(purchase, replace(problem, fleet=with_it)) for purchase, with_it in bought]
+
+
+def scarcest_resource(metrics: Metrics) -> str | None:
+    """The resource of which a board uses the greatest share; None where no share is known."""
+    shares = [
+        (share, name)
+        for board in metrics.shares
+        for name, share in zip(PLAN_RESOURCES, board, strict=True)
+        if share
+    ]
+    return max(shares)[1] if shares else None
+
+
+def _purchase(
+    problem: Problem,
+    solution: Solution,
+    then: Sequence[Objective],
+    bought: tuple[Purchase, Problem],
+) -> Purchase:
+    purchase, with_it = bought
+    try:
+        found = solve(with_it, solution.objective, then)
+    except (PlanError, InputError):
+        return purchase
+    gain = solution.metrics.of(solution.objective) - found.metrics.of(solution.objective)
+    return replace(purchase, plan=found, gain=gain)
+
+
+def _faster(link: Link) -> Link:
+    return replace(
+        link,
+        name=f"{link.name}, {FASTER_LINK:g} times as fast",
+        message_s=link.message_s / FASTER_LINK,
+        byte_s=link.byte_s / FASTER_LINK,
+    )

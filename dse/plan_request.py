@@ -1,0 +1,199 @@
+"""``dse plan``: what was asked for, as a problem of the planner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dse.device_choice import DEFAULT_BOARD
+from dse.errors import InputError, NetworkError
+from dse.folding_choice import choose_folding
+from dse.plan.problem import Limits, Objective, Problem
+from reports.utilization import Source
+
+if TYPE_CHECKING:
+    from dse.plan.chain import Chain
+    from dse.plan.fleet import Fleet, Link
+    from finn_flows.folding import Folding
+    from finn_flows.weights import LoadedNetwork
+
+#: Every legal folding of each layer is tried.
+FREE = "free"
+#: What compares cuts, at one folding, and with every board at work.
+_OF_CUTS = (Objective.TRAFFIC, Objective.BALANCE, Objective.SCARCEST)
+_SOURCES = tuple(source.value for source in Source if source is not Source.PAPER)
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """The options of ``dse plan``, as given; None where it was not.
+
+    ``model``: a QONNX file, of a chain of ours or of any graph; ``network``: in place of it and of
+    ``weights``. ``boards``: names of FINN's boards, or with ``boards_file`` of those in it.
+    ``usable``: greatest share of each resource; ``reserve``: counts kept for the shell.
+    ``fps``: images per second at least; times in seconds; ``max_bytes``: per image, over all links.
+    ``splits``: cuts that must be there. ``folding``: ``free`` or what choose_folding takes.
+    """
+
+    weights: str | None = None
+    model: Path | None = None
+    network: LoadedNetwork | None = None
+    boards: tuple[str, ...] = ()
+    boards_file: Path | None = None
+    board_file: Path | None = None
+    clock_mhz: float | None = None
+    usable: Mapping[str, float] = field(default_factory=dict)
+    reserve: Mapping[str, float] | None = None
+    link: Link | None = None
+    any_order: bool = False
+    objective: Objective = Objective.THROUGHPUT
+    batch: int = 20
+    fps: float | None = None
+    max_latency: float | None = None
+    max_batch: float | None = None
+    max_bytes: int | None = None
+    max_boards: int | None = None
+    use_all: bool | None = None
+    replicas: int = 1
+    splits: frozenset[int] = frozenset()
+    folding: str | None = None
+    source: str | None = None
+    sweep: Path = Path("build/sweep")
+
+    def __post_init__(self) -> None:
+        """InputError for what contradicts itself."""
+        if self.fps is not None and not 0 < self.fps < 1e12:
+            raise InputError(f"{self.fps!r} images per second", expected="above 0")
+        if self.source is not None and self.source not in _SOURCES:
+            raise InputError(f"unknown source {self.source!r}", choices=_SOURCES)
+        if self.use_all and self.max_boards is not None:
+            raise InputError(
+                f"every board is to be used, and at most {self.max_boards}",
+                expected="one of --use-all and --max-boards",
+            )
+        if self.boards_file is not None and self.board_file is not None:
+            raise InputError("--boards and --board-file both say which boards", expected="one")
+
+    @property
+    def counts_from(self) -> Source:
+        """Whose numbers are planned with."""
+        return Source.FINN_ESTIMATE if self.source is None else Source(self.source)
+
+    @property
+    def fixed_folding(self) -> str | None:
+        """The folding as choose_folding takes it (None: its default); :data:`FREE` for any."""
+        if self.folding is not None:
+            return self.folding
+        of_cuts = self.objective in _OF_CUTS or self.counts_from is not Source.FINN_ESTIMATE
+        return None if of_cuts else FREE
+
+
+@dataclass(frozen=True)
+class PlanSubject:
+    """What is planned: ``loaded`` and ``folding`` (None: any) where it is a chain of ours."""
+
+    chain: Chain
+    loaded: LoadedNetwork | None
+    folding: Folding | None
+
+
+def plan_fleet(request: PlanRequest) -> Fleet:
+    """The boards asked for; two PYNQ-Z1 by default. Raises as :mod:`dse.plan_fleet`."""
+    from dse.plan_fleet import fleet, fleet_from_file
+
+    usable = dict(request.usable) or None
+    if request.boards_file is not None:
+        return fleet_from_file(
+            request.boards_file,
+            request.boards,
+            clock_mhz=request.clock_mhz,
+            reserve=request.reserve,
+            usable=usable,
+            link=request.link,
+            host=request.link,
+            any_order=request.any_order,
+        )
+    return fleet(
+        request.boards or (DEFAULT_BOARD, DEFAULT_BOARD),
+        clock_mhz=request.clock_mhz,
+        reserve=request.reserve,
+        usable=usable,
+        link=request.link,
+        host=request.link,
+        any_order=request.any_order,
+        board_file=request.board_file,
+    )
+
+
+def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
+    """The network as a chain, its counts those of ``device``.
+
+    Raises NetworkError for a graph that cannot be planned (a cycle, several inputs), InputError for
+    numbers that the source does not have.
+    """
+    from dse.plan_chains import estimated_chain
+    from finn_flows.weights import load_weights
+
+    try:
+        loaded = request.network or load_weights(request.weights, request.model)
+    except NetworkError:
+        if request.model is None or not request.model.is_file():
+            raise
+        return PlanSubject(_graph_chain(request, device), None, None)
+    wanted = request.fixed_folding
+    folding = None if wanted == FREE else choose_folding(wanted, loaded.network, loaded.folding)
+    source = request.counts_from
+    if source is Source.FINN_ESTIMATE:
+        return PlanSubject(estimated_chain(loaded.network, device, folding), loaded, folding)
+    if folding is None:
+        raise InputError(
+            f"{source.value} has counts of the folding that was swept, and of no other",
+            expected=f"--folding published, auto or FILE, not {FREE}",
+        )
+    raise InputError(f"no chain is made of the numbers of {source.value} yet")
+
+
+def plan_problem(request: PlanRequest, chain: Chain, fleet: Fleet) -> Problem:
+    """What is asked of the plan. InputError for a cut that the network does not have."""
+    of_cuts = request.objective in _OF_CUTS and request.max_boards is None
+    return Problem(
+        chain,
+        fleet,
+        Limits(
+            interval=None if request.fps is None else 1 / request.fps,
+            latency=request.max_latency,
+            batch=request.max_batch,
+            boards=request.max_boards,
+            traffic=request.max_bytes,
+        ),
+        batch=request.batch,
+        use_all=of_cuts if request.use_all is None else request.use_all,
+        most_replicas=request.replicas,
+        must_cut=_positions(chain, request.splits),
+    )
+
+
+def _positions(chain: Chain, splits: frozenset[int]) -> frozenset[int]:
+    by_split = {
+        boundary.split: position
+        for position, boundary in enumerate(chain.boundaries, start=1)
+        if boundary.split is not None and position in chain.cuts
+    }
+    for split in sorted(splits):
+        if split not in by_split:
+            raise InputError(f"{chain.network} has no split {split}", choices=by_split)
+    return frozenset(by_split[split] for split in splits)
+
+
+def _graph_chain(request: PlanRequest, device: str) -> Chain:
+    from dse.plan_networks import planning_chain
+
+    for name, given in (("--folding", request.folding), ("--source", request.source)):
+        if given not in (None, FREE, Source.FINN_ESTIMATE.value):
+            raise InputError(
+                f"{name} {given} is for a chain of layers, and {request.model} is another graph"
+            )
+    assert request.model is not None
+    return planning_chain(request.model, device)

@@ -1,0 +1,184 @@
+"""What a plan and its explanation say, in words and figures for a person."""
+
+from __future__ import annotations
+
+from dse.counted import counted
+from dse.plan.chain import Chain
+from dse.plan.explain import FASTER_LINK, MORE_RESOURCE, Alternative, Purchase
+from dse.plan.fleet import PlanBoard
+from dse.plan.plan import PlannedPart
+from dse.plan.problem import Objective, Problem
+from dse.plan.solve import Solution
+from reports.resource_text import RESOURCE_TITLES
+
+#: What each objective makes best.
+AIMS = {
+    Objective.THROUGHPUT: "most images per second",
+    Objective.LATENCY: "shortest time of one image",
+    Objective.BATCH: "shortest time of a batch",
+    Objective.BOARDS: "fewest boards",
+    Objective.TRAFFIC: "fewest bytes between boards",
+    Objective.BALANCE: "most even use of the boards",
+    Objective.SCARCEST: "least use of the scarcest resource",
+}
+
+#: What breaks a limit, by the names of BrokenLimit.
+_LIMITS = {
+    "interval": "the images per second asked for",
+    "latency": "the limit on the time of one image",
+    "batch": "the limit on the time of a batch",
+    "boards": "the number of boards",
+    "traffic": "the limit on bytes between boards",
+    "hop_bytes": "the limit on bytes over one link",
+    "balance": "the limit on uneven use",
+    "scarcest": "the limit on the scarcest resource",
+    "use_all": "that every board is used",
+    "replicas": "how often a part may be repeated",
+    "must_cut": "the cuts that are asked for",
+    "must_not_cut": "the cuts that are ruled out",
+}
+
+
+def seconds_text(seconds: float) -> str:
+    """``1.152 ms``: three decimals of the unit that leaves a number from 1 to 1000."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:,.3f} {unit}"
+    return f"{seconds * 1e9:,.0f} ns"
+
+
+def rate_text(interval: float) -> str:
+    """``868.1 images/s``."""
+    return f"{1 / interval:,.1f} images/s"
+
+
+def percent_text(share: float) -> str:
+    """``55.36 %``."""
+    return f"{share * 100:.2f} %"
+
+
+def value_text(objective: Objective, value: float) -> str:
+    """The figure of an objective with its unit."""
+    if objective is Objective.THROUGHPUT:
+        return rate_text(value)
+    if objective in (Objective.LATENCY, Objective.BATCH):
+        return seconds_text(value)
+    if objective is Objective.BOARDS:
+        return counted(round(value), "board")
+    if objective is Objective.TRAFFIC:
+        return f"{value:,.0f} bytes per image"
+    if objective is Objective.BALANCE:
+        return f"{value * 100:.2f} percentage points"
+    return percent_text(value)
+
+
+def limit_text(name: str) -> str:
+    """What a name of :class:`~dse.plan.feasibility.BrokenLimit` stands for."""
+    return _LIMITS.get(name) or f"{RESOURCE_TITLES.get(name, name)} of a board"
+
+
+def headline(solution: Solution) -> str:
+    """What was made best, with its figure."""
+    value = value_text(solution.objective, solution.metrics.of(solution.objective))
+    return f"{AIMS[solution.objective]}: {value}"
+
+
+def proof(solution: Solution) -> str:
+    """What is proved of the plan."""
+    if solution.is_optimal:
+        return (
+            f"Proved optimal ({solution.method}): by these numbers no allowed plan has a better "
+            "figure."
+        )
+    if solution.bound is None:
+        return f"Not proved to be the best ({solution.method}): no bound is known."
+    value = solution.metrics.of(solution.objective)
+    gap = f"{(value - solution.bound) / value * 100:.2f} %" if value else "unknown"
+    bound = value_text(solution.objective, solution.bound)
+    return (
+        f"Not proved optimal ({solution.method}): no plan is better than {bound}, a gap of {gap}."
+    )
+
+
+def cut_label(chain: Chain, position: int) -> str:
+    """``split 5``, as the boundary calls itself."""
+    return chain.boundaries[position - 1].label or f"after {chain.blocks[position - 1].name}"
+
+
+def cuts_text(chain: Chain, parts: tuple[PlannedPart, ...]) -> str:
+    """All cuts of a plan."""
+    cuts = [cut_label(chain, part.last) for part in parts[:-1]]
+    return ", ".join(cuts) if cuts else "not cut"
+
+
+def layers_text(chain: Chain, part: PlannedPart) -> str:
+    """First and last block of a part, with how many there are."""
+    blocks = chain.blocks[part.first : part.last]
+    if len(blocks) == 1:
+        return blocks[0].name
+    return f"{blocks[0].name} to {blocks[-1].name} ({len(blocks)})"
+
+
+def verdict(alternative: Alternative) -> str:
+    """The outcome in a word."""
+    if alternative.plan is None:
+        return "not allowed"
+    if alternative.loss == 0:
+        return "equal"
+    if alternative.undecided is None:
+        return "worse, band unknown"
+    return "undecided" if alternative.undecided else "worse"
+
+
+def reason(problem: Problem, solution: Solution, alternative: Alternative) -> str:
+    """One sentence on why the plan does not cut there."""
+    if alternative.plan is None:
+        if alternative.broken == ("must_not_cut",):
+            return "It is ruled out."
+        limits = " and ".join(limit_text(name) for name in alternative.broken)
+        return f"No plan that cuts here keeps {limits}." if limits else "No plan cuts here."
+    objective = solution.objective
+    own, best = alternative.plan.metrics.of(objective), solution.metrics.of(objective)
+    figures = f"{value_text(objective, own)} against {value_text(objective, best)}"
+    cuts = [part.last for part in alternative.plan.parts[:-1]]
+    how = "" if len(cuts) == 1 else f", with {cuts_text(problem.chain, alternative.plan.parts)}"
+    if alternative.loss == 0:
+        return f"As good, {value_text(objective, own)}{how}; the plan wins by what breaks ties."
+    said = f"{figures}{_lost(objective, own, best)}{how}."
+    if alternative.undecided:
+        return f"{said} Undecided: the numbers of {problem.chain.source} are no closer than that."
+    return said[0].upper() + said[1:]
+
+
+def _lost(objective: Objective, own: float, best: float) -> str:
+    if objective is Objective.THROUGHPUT:
+        return f" ({1 - best / own:.1%} fewer)"
+    if objective in (Objective.BALANCE, Objective.SCARCEST, Objective.BOARDS) or not best:
+        return ""  # differences of figures that one can take in one's head
+    return f" ({own / best - 1:.1%} more)" if own < 2 * best else f" ({own / best:,.3g} times)"
+
+
+def purchase_name(problem: Problem, purchase: Purchase) -> str:
+    """What is bought."""
+    if purchase.what == "board":
+        return f"one more board ({problem.fleet.boards[-1].part})"
+    if purchase.what == "link":
+        return f"links {FASTER_LINK:g} times as fast"
+    return f"{MORE_RESOURCE - 1:.0%} more {RESOURCE_TITLES[purchase.resource or '']} on every board"
+
+
+def purchase_text(problem: Problem, solution: Solution, purchase: Purchase) -> str:
+    """What it would buy."""
+    if purchase.plan is None or purchase.gain is None:
+        return "no plan uses it as asked"
+    objective = solution.objective
+    value = value_text(objective, purchase.plan.metrics.of(objective))
+    where = cuts_text(problem.chain, purchase.plan.parts)
+    if purchase.gain > 0:
+        return f"{value} ({where})"
+    return f"nothing: if it had to be used, {value} ({where})" if purchase.gain < 0 else "nothing"
+
+
+def device_text(board: PlanBoard) -> str:
+    """Part and clock."""
+    return f"{board.part}, {board.clock_mhz:g} MHz"
