@@ -2,164 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from dse.errors import NetworkError
 from finn_flows.graph_cut import crossing_tensors
-from finn_flows.onnx_node import NodeEvaluator, node_label
+from finn_flows.onnx_graph import OnnxGraph
+from finn_flows.onnx_node import node_label
 
 if TYPE_CHECKING:
     import onnx
 
 
-#: Of QONNX's operators, which ONNX's checker does not know.
-_LEAST_INPUTS = {"BipolarQuant": 2, "IntQuant": 4, "MultiThreshold": 2, "Quant": 4, "Trunc": 5}
+class OnnxChain(OnnxGraph):
+    """A graph whose nodes follow each other.
 
-
-class OnnxChain:
-    """The nodes of a graph from its input to its result, and the value of every parameter.
-
-    ``nodes`` are those that work on the data, in order; ``input_name`` and ``input_shape`` (a
-    size that the file leaves open is 0) describe the graph's input, ``opset`` is the version of
-    ONNX's operators. Nodes that do not lead to the
+    ``nodes`` are those that work on the data, in order. Nodes that do not lead to the
     result are left out. Raises NetworkError if the graph is not a chain, naming the node and the
     tensors that are live together there.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.evaluate = NodeEvaluator(model)
-        self.opset = self.evaluate.opset
-        for node in model.graph.node:
-            _check_input_count(node)
-        self._graph = model.graph
-        self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
-        self._constants: dict[str, NDArray[Any]] = {}
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._producers = {name: node for node in model.graph.node for name in node.output if name}
-        self.input_name, self.input_shape = self._the_input()
-        if len(model.graph.output) != 1:
-            names = [value.name for value in model.graph.output]
-            raise NetworkError(f"the graph has {len(names)} results: {names}", expected="one")
-        self._output_name = model.graph.output[0].name
-        self._dynamic = self._depending_on_input()
-        if self._output_name not in self._dynamic:
-            raise NetworkError(f"the result {self._output_name!r} does not depend on the input")
+        super().__init__(model)
         self.nodes = self._walk()
 
-    def annotation(self, tensor: str) -> str | None:
-        """QONNX's datatype annotation of a tensor, such as ``INT2``, if it has one."""
-        for entry in self._graph.quantization_annotation:
-            if entry.tensor_name == tensor:
-                for pair in entry.quant_parameter_tensor_names:
-                    if pair.key == "finn_datatype":
-                        return str(pair.value)
-        return None
-
-    def is_constant(self, tensor: str) -> bool:
-        """Whether ``tensor`` is a parameter, or made of parameters alone."""
-        return tensor not in self._dynamic
-
-    def producer(self, tensor: str) -> onnx.NodeProto | None:
-        """The node that makes ``tensor``; None for the input and for stored parameters."""
-        return self._producers.get(tensor)
-
-    def know_shape(self, tensor: str, shape: tuple[int, ...]) -> None:
-        """Tell the shape of a tensor on the chain, for the ``Shape`` nodes that ask for it."""
-        self._shapes[tensor] = shape
-
-    def constant(self, tensor: str) -> NDArray[Any]:
-        """The value of a parameter, worked out from other parameters if need be."""
-        if tensor in self._constants:
-            return self._constants[tensor]
-        value = self._work_out(tensor)
-        if value.dtype == np.float64:
-            value = value.astype(np.float32)  # as qonnx's clean-up does
-        self._constants[tensor] = value
-        return value
-
-    def _work_out(self, tensor: str) -> NDArray[Any]:
-        import onnx
-
-        if tensor in self._initializers:
-            stored = self._initializers[tensor]
-            if onnx.external_data_helper.uses_external_data(stored):
-                # to_array would look for the file in the folder that dse was started from.
-                raise NetworkError(
-                    f"parameter {tensor!r} lies outside the model", expected="it to be loaded"
-                )
-            try:
-                return np.asarray(onnx.numpy_helper.to_array(stored))
-            except (ValueError, TypeError) as error:
-                raise NetworkError(f"parameter {tensor!r} is damaged: {error}") from error
-            except KeyError as error:
-                raise NetworkError(
-                    f"parameter {tensor!r} has the unknown element type {stored.data_type}"
-                ) from error
-        node = self._producers.get(tensor)
-        if node is None:
-            raise NetworkError(f"tensor {tensor!r} is used but never made")
-        if node.op_type == "Shape" and node.input[0] in self._dynamic:
-            if node.input[0] not in self._shapes:
-                raise NetworkError(f"{node_label(node)} asks for the shape of a later tensor")
-            return np.array(self._shapes[node.input[0]], dtype=np.int64)
-        inputs = {name: self.constant(name) for name in node.input if name}
-        return self.evaluate(node, inputs)
-
-    def _the_input(self) -> tuple[str, tuple[int, ...]]:
-        inputs = [v for v in self._graph.input if v.name not in self._initializers]
-        if len(inputs) != 1:
-            raise NetworkError(
-                f"the graph has {len(inputs)} inputs: {[value.name for value in inputs]}",
-                expected="one, the picture",
-            )
-        sizes = inputs[0].type.tensor_type.shape.dim
-        return inputs[0].name, tuple(int(size.dim_value) for size in sizes)
-
-    def _depending_on_input(self) -> set[str]:
-        dynamic = {self.input_name}
-        open_tensors = [self.input_name]
-        while open_tensors:
-            tensor = open_tensors.pop()
-            for node in self._consumers(tensor):
-                for name in node.output:
-                    if name not in dynamic:
-                        dynamic.add(name)
-                        open_tensors.append(name)
-        return dynamic
-
-    def _consumers(self, tensor: str) -> list[onnx.NodeProto]:
-        # A Shape node reads no data: the shape is known once the graph is.
-        return [
-            node for node in self._graph.node if tensor in node.input and node.op_type != "Shape"
-        ]
-
-    def _leading_to_result(self) -> set[str]:
-        found = {self._output_name}
-        open_tensors = [self._output_name]
-        while open_tensors:
-            node = self._producers.get(open_tensors.pop())
-            for name in node.input if node is not None else ():
-                if name not in found:
-                    found.add(name)
-                    open_tensors.append(name)
-        return found
-
     def _walk(self) -> list[onnx.NodeProto]:
-        useful = self._leading_to_result()
         nodes: list[onnx.NodeProto] = []
         tensor = self.input_name
         while True:
-            consumers = [
-                node
-                for node in self._consumers(tensor)
-                if any(name in useful for name in node.output)
-            ]
-            if tensor == self._output_name and not consumers:
+            consumers = self.consumers(tensor)
+            if tensor == self.result_name and not consumers:
                 return nodes
-            if len(consumers) != 1 or tensor == self._output_name:
+            if len(consumers) != 1 or tensor == self.result_name:
                 raise self._branch(tensor, consumers)
             node = consumers[0]
             if sum(name in self._dynamic for name in node.input) != 1 or len(nodes) > len(
@@ -171,7 +44,7 @@ class OnnxChain:
                     expected="a feed-forward chain",
                 )
             nodes.append(node)
-            tensor = next(name for name in node.output if name in useful)
+            tensor = next(name for name in node.output if name in self._useful)
 
     def _branch(self, tensor: str, consumers: list[onnx.NodeProto]) -> NetworkError:
         if not consumers:
@@ -180,16 +53,7 @@ class OnnxChain:
         live = crossing_tensors(self._graph, behind)
         return NetworkError(
             f"tensor {tensor!r} branches into {' and '.join(map(node_label, consumers))}"
-            + (" and the result" if tensor == self._output_name else "")
+            + (" and the result" if tensor == self.result_name else "")
             + f": behind {behind!r} the tensors {', '.join(live)} are live together",
             expected="a feed-forward chain, one live tensor at every cut",
-        )
-
-
-def _check_input_count(node: onnx.NodeProto) -> None:
-    least = _LEAST_INPUTS.get(node.op_type, 0)
-    given = [name for name in node.input if name]
-    if len(given) < least:
-        raise NetworkError(
-            f"{node_label(node)} has {len(given)} inputs", expected=f"at least {least}"
         )
