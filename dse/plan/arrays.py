@@ -29,6 +29,7 @@ class BlockArrays:
     use: Floats
     cycles: Floats
     fill: Floats
+    drain: Floats
     stream_in: Integers
     stream_out: Integers
 
@@ -78,6 +79,7 @@ def block_arrays(chain: Chain) -> list[BlockArrays]:
             use=np.array([as_floats(option.use) for option in block.options]),
             cycles=np.array([float(option.cycles) for option in block.options]),
             fill=np.array([float(option.fill) for option in block.options]),
+            drain=np.array([float(option.drain) for option in block.options]),
             stream_in=np.array([option.stream_in for option in block.options]),
             stream_out=np.array([option.stream_out for option in block.options]),
         )

@@ -47,7 +47,7 @@ class PartLabels:
     """Parts that start with block ``start`` on one kind of board, no option over ``most_cycles``.
 
     A label is a sum over the blocks: of each resource that can run out (or whose share counts),
-    and, where latency counts, the slowest block's cycles and the sum of the fills.
+    and, where latency counts, the slowest block's cycles, the longest wait so far and the fills.
     """
 
     def __init__(self, query: Query, start: int, kind: KindArrays, most_cycles: float) -> None:
@@ -60,6 +60,8 @@ class PartLabels:
         self._resources = np.flatnonzero(
             (query.greatest_use > self._most) | (shared & ~np.isnan(kind.size))
         )
+        # A sum that is known so far may yet become unknown, and then breaks no limit.
+        self._most_so_far = np.where(query.may_be_unknown, np.inf, self._most)[self._resources]
         self._levels: list[_Level] = []
 
     def closed(self) -> Iterator[ClosedPart]:
@@ -86,7 +88,7 @@ class PartLabels:
         arrays = self._query.blocks[block]
         columns = arrays.use[:, self._resources]
         if self._query.counts_latency:
-            columns = np.column_stack([columns, arrays.cycles, arrays.fill])
+            columns = np.column_stack([columns, arrays.cycles, arrays.fill, arrays.drain])
         allowed = np.flatnonzero(arrays.cycles <= self._most_cycles)
         telling = [columns[allowed]]
         if block > 0:
@@ -108,6 +110,12 @@ class PartLabels:
             enter = self._query.boundaries[self._start - 1].enter
             if enter is not None:
                 columns = self._with_use(columns, enter[arrays.stream_in[options]])
+        if self._query.counts_latency:
+            # The same three columns as of any label: slowest, longest and filled.
+            cycles, fill = columns[:, -3], columns[:, -2]
+            columns = np.column_stack([columns[:, :-3], cycles, cycles, fill])
+            if not self._query.counts_interval:
+                columns[:, -3] = 0
         stream = self._streams(self._start, options)
         none = np.zeros(len(options), dtype=np.int64)
         return self._kept(columns, stream, none, options)
@@ -126,11 +134,10 @@ class PartLabels:
             use = sums[:, :resources] + cost[:resources]
             if joint is not None:
                 use = use + joint[before.stream, arrays.stream_in[option]][:, self._resources]
-            fits = np.flatnonzero((use <= self._most[self._resources]).all(axis=1))
+            fits = np.flatnonzero((use <= self._most_so_far).all(axis=1))
             columns = use[fits]
             if self._query.counts_latency:
-                slow = np.maximum(sums[fits, -2], cost[-2])
-                columns = np.column_stack([columns, slow, sums[fits, -1] + cost[-1]])
+                columns = np.column_stack([columns, *self._times(sums[fits], cost)])
             count = len(fits)
             parts.append((columns, np.full(count, stream), fits, np.full(count, option)))
             held += count
@@ -142,6 +149,14 @@ class PartLabels:
             nothing = np.empty(0, dtype=np.int64)
             return _Level(np.empty((0, width)), nothing, nothing, nothing)
         return self._kept(*merged)
+
+    def _times(self, sums: Floats, cost: Floats) -> tuple[Floats, Floats, Floats]:
+        """Slowest cycles, the longest wait and the fills, as :func:`~dse.plan.plan.part_cycles`."""
+        slowest, longest, filled = sums[:, -3:].T
+        cycles, fill, drain = cost[-3:]
+        if self._query.counts_interval:
+            slowest = np.maximum(slowest, cycles)
+        return slowest, np.maximum(longest + drain, filled + cycles), filled + fill
 
     def _streams(self, block: int, options: Integers) -> Integers:
         if self._told_apart(block):
@@ -156,8 +171,7 @@ class PartLabels:
     def _kept(self, sums: Floats, stream: Integers, parent: Integers, option: Integers) -> _Level:
         """Within the board, the undominated of each stream; where shares must be alike, all."""
         resources = len(self._resources)
-        most = self._most[self._resources]
-        fits = np.flatnonzero((sums[:, :resources] <= most).all(axis=1))
+        fits = np.flatnonzero((sums[:, :resources] <= self._most_so_far).all(axis=1))
         sums, stream, parent, option = sums[fits], stream[fits], parent[fits], option[fits]
         if self._query.counts_balance:
             _, keep = np.unique(np.column_stack([sums, stream]), axis=0, return_index=True)
@@ -182,8 +196,8 @@ class PartLabels:
         columns = []
         if query.counts_latency:
             if query.counts_interval:
-                columns.append(sums[:, -2] * kind.seconds)
-            columns.append((sums[:, -2] + sums[:, -1]) * kind.seconds)
+                columns.append(sums[:, -3] * kind.seconds)
+            columns.append(sums[:, -2] * kind.seconds)
         if query.counts_scarcest or query.counts_balance:
             use = np.full((len(sums), RESOURCES), -np.inf)
             use[:, self._resources] = sums[:, : len(self._resources)]

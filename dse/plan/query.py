@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dse.plan.arrays import (
     RESOURCES,
@@ -131,13 +132,24 @@ class Query:
     def greatest_use(self) -> Floats:
         """No part takes more of any resource, unknown counts aside."""
         greatest = np.zeros(RESOURCES)
-        for block in self.blocks:
-            greatest += np.maximum(block.use, 0).max(axis=0)
+        for counts in self._tables:
+            greatest += np.maximum(counts, 0).max(axis=0)
+        return greatest
+
+    @cached_property
+    def may_be_unknown(self) -> NDArray[np.bool_]:
+        """Of which resources some count is unknown."""
+        return np.any([np.isinf(counts).any(axis=0) for counts in self._tables], axis=0)
+
+    @property
+    def _tables(self) -> list[Floats]:
+        """Counts x resources of each block's foldings and of each boundary's converters."""
+        tables = [block.use for block in self.blocks]
         for boundary in self.boundaries:
             for counts in (boundary.joint, boundary.leave, boundary.enter):
                 if counts is not None:
-                    greatest += np.maximum(counts, 0).reshape(-1, RESOURCES).max(axis=0)
-        return greatest
+                    tables.append(counts.reshape(-1, RESOURCES))
+        return tables
 
     @cached_property
     def ends(self) -> list[int]:
