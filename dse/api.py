@@ -53,6 +53,7 @@ def sweep(
     splits: Collection[int] | None = None,
     pool: Literal["before", "after", "both"] = "before",
     folding: str | None = None,
+    plan: str | Path | None = None,
     device: str | None = None,
     board: str | None = None,
     board_file: str | Path | None = None,
@@ -71,6 +72,7 @@ def sweep(
     writes table and figures into ``out``; what is known there already is not built again.
     ``network``: of :func:`load`, or its ``weights``. ``pool``: the side of the cut on which a
     max-pool stands. ``folding``: ``published``, ``auto``, ``auto:CYCLES`` or a JSON file.
+    ``plan``: a plan.json, which says cuts, folding, device and clock in their place.
     ``device``: a part name, or ``board``: a board's (of FINN, or of the TOML file ``board_file``).
     ``clock_mhz``: by default what that file says of the board, else 100. ``backends``: what builds
     the points, each in columns of its own, the quicker ones first; ``["estimate"]`` alone takes
@@ -85,14 +87,21 @@ def sweep(
     """
     from dse.backend_choice import BuildTarget, choose_backends
     from dse.device_choice import choose_device
+    from dse.errors import InputError
     from dse.executors.local import LocalExecutor
     from dse.folding_choice import choose_folding
+    from dse.plan_use import planned_device, use_plan
     from dse.progress import SilentProgress
     from dse.space import design_points
     from dse.sweep_run import run_sweep
 
     chosen_executor = executor or LocalExecutor(workers)
     file = None if board_file is None else Path(board_file)
+    if plan is not None:
+        said = (splits, folding, device, clock_mhz)
+        if pool != "before" or any(one is not None for one in said):
+            raise InputError("a plan, and beside it what it says: cuts, folding, device or clock")
+        device, clock_mhz = planned_device(Path(plan))
     target = BuildTarget(
         device,
         board,
@@ -107,14 +116,13 @@ def sweep(
     chosen_backends = choose_backends(backends, target)
     loaded = _loaded(network)
     chosen_device = choose_device(device, board, file)
-    points = design_points(
-        loaded.network,
-        splits,
-        pool,
-        choose_folding(folding, loaded.network, loaded.folding),
-        chosen_device,
-        clock,
-    )
+    if plan is None:
+        chosen_folding = choose_folding(folding, loaded.network, loaded.folding)
+    else:
+        used = use_plan(Path(plan), loaded.network)
+        splits, chosen_folding = {cut.layer for cut in used.cuts}, used.folding
+        pool = "both" if any(cut.pool == "after" for cut in used.cuts) else pool
+    points = design_points(loaded.network, splits, pool, chosen_folding, chosen_device, clock)
     return run_sweep(
         points,
         chosen_backends,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
@@ -53,6 +53,13 @@ def folder_backend(
     return cast(FolderBackend, backend)
 
 
+def part_of_split(which: str) -> Literal["first", "second", "both"]:
+    """``which`` as :func:`parts_to_build` takes it. InputError for the number of another part."""
+    if which not in ("first", "second", "both"):
+        raise InputError(f"a split has no part {which}", choices=["1", "2", "both"])
+    return cast(Literal["first", "second", "both"], which)
+
+
 def parts_to_build(
     network: Network,
     cut: Cut | None,
@@ -79,13 +86,13 @@ def parts_to_build(
 
 
 def build_parts(
-    parts: Sequence[Part],
+    parts: Mapping[str, Part],
     backend: FolderBackend,
     out: Path,
     workers: int | None,
     progress: Progress,
 ) -> dict[str, Path]:
-    """Build ``parts`` and write ``out/first``, ``out/second`` or ``out/whole``; them by name.
+    """Build ``parts`` and write each into the folder of its name in ``out``; the folders by name.
 
     A folder appears whole or not at all, and replaces one of an earlier build. Raises OutputError
     where something else stands in its place, BuildError where a part cannot be built, StoreError
@@ -95,7 +102,7 @@ def build_parts(
     from dse.store import ResultStore
     from dse.sweep_driver import sweep
 
-    folders = {part.name.value: out / part.name.value for part in parts}
+    folders = {name: out / name for name in parts}
     for folder in folders.values():
         check_replaceable(folder)
     scratch = out / _BUILDING
@@ -107,12 +114,12 @@ def build_parts(
     # that was killed.
     with ResultStore(scratch / "store") as store, LocalExecutor(workers) as executor:
         try:
-            results = sweep(parts, backend, store, executor, progress)
+            results = sweep(list(parts.values()), backend, store, executor, progress)
             for result in results:
                 if result.record.error is not None:
                     raise BuildError(f"{result.part} cannot be built: {result.record.error}")
-            for result in results:
-                made = scratch / result.part.name.value
+            for name, result in zip(parts, results, strict=True):
+                made = scratch / name
                 shutil.rmtree(made, ignore_errors=True)
                 backend.write_folder(result.part, result.record, made)
             for name, folder in folders.items():

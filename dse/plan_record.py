@@ -122,7 +122,7 @@ def _boards(problem: Problem, solution: Solution) -> tuple[PlannedBoard, ...]:
         interval = metrics.part_intervals[position]
         found.append(
             PlannedBoard(
-                title=f"Part {position}",
+                title=f"Part {position + 1}",
                 boards=", ".join(fleet.boards[at].name for at in part.boards),
                 device=device_text(board),
                 layers=layers_text(chain, part),
@@ -139,7 +139,9 @@ def _blocks(problem: Problem, solution: Solution) -> tuple[PlannedBlock, ...]:
         blocks = problem.chain.blocks[part.first : part.last]
         for block, chosen in zip(blocks, part.options, strict=True):
             option = block.options[chosen]
-            found.append(PlannedBlock(block.name, str(position), option.name, f"{option.cycles:,}"))
+            found.append(
+                PlannedBlock(block.name, str(position + 1), option.name, f"{option.cycles:,}")
+            )
     return tuple(found)
 
 

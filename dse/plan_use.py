@@ -22,18 +22,6 @@ class UsedPlan:
     folding: Folding
     boards: tuple[BoardEntry, ...]
 
-    def one_device(self, what: str) -> tuple[str, float]:
-        """The part and the clock (MHz) that all boards share. InputError where they do not."""
-        kinds = {(board.part, board.clock_mhz) for board in self.boards}
-        if len(kinds) != 1:
-            names = sorted(f"{part} at {clock:g} MHz" for part, clock in kinds)
-            raise InputError(
-                f"is for boards of several kinds ({', '.join(names)}), and {what} one",
-                where=self.path,
-                expected="a plan for boards of one kind",
-            )
-        return next(iter(kinds))
-
     def check_single(self) -> None:
         """InputError where a part is to be on several boards at once, which nothing runs yet."""
         for position, part in enumerate(self.file.parts):
@@ -44,6 +32,24 @@ class UsedPlan:
                     where=self.path,
                     expected="a plan made without --replicate",
                 )
+
+
+def planned_device(path: Path, *, several: bool = False) -> tuple[str, float]:
+    """The part, and the clock in MHz, of the plan's boards; of the first one if ``several`` may be.
+
+    Raises InputError for a file that is damaged, and for boards that differ.
+    """
+    file = read_plan_file(path)
+    kinds = {(board.part, board.clock_mhz) for board in map(file.board, file.parts)}
+    if len(kinds) != 1 and not several:
+        names = sorted(f"{part} at {clock:g} MHz" for part, clock in kinds)
+        raise InputError(
+            f"is for boards of several kinds: {', '.join(names)}",
+            where=path,
+            expected="a plan for boards of one kind, or `dse build --backend yosys`",
+        )
+    first = file.board(file.parts[0])
+    return first.part, first.clock_mhz
 
 
 def use_plan(path: Path, network: Network) -> UsedPlan:

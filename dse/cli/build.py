@@ -15,6 +15,8 @@ from dse.cli.options import (
     hardware_options,
     json_option,
     network_options,
+    plan_option,
+    refuse_beside_plan,
     single_cut_options,
     workers_option,
 )
@@ -23,11 +25,12 @@ from dse.cli.options import (
 @click.command()
 @network_options
 @single_cut_options
+@plan_option
 @click.option(
     "--part",
     "which",
-    type=PartChoice("both"),
-    help="Which part of the split; 1 is first, 2 is second. [default: both]",
+    type=PartChoice("both", planned=True),
+    help="Which part of the split or plan; 1 is first, 2 is second. [default: all]",
 )
 @hardware_options
 @click.option(
@@ -48,7 +51,8 @@ from dse.cli.options import (
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Folder that gets a folder for each part: first, second or whole.",
+    help="Folder that gets a folder for each part: first, second or whole; of a plan with more "
+    "parts part1, part2 and so on.",
 )
 @workers_option
 @json_option
@@ -57,7 +61,8 @@ def build(
     model: Path | None,
     split: int | None,
     pool: Literal["before", "after"],
-    which: Literal["first", "second", "both"] | None,
+    plan: Path | None,
+    which: str | None,
     device: str | None,
     board: str | None,
     clock_mhz: float,
@@ -71,7 +76,7 @@ def build(
     workers: int | None,
     as_json: bool,
 ) -> int:
-    """Build both parts of a split, or without --split the whole network.
+    """Build both parts of a split, or all of a plan; with neither the whole network.
 
     Each part becomes a folder with its sources, memory files, reports, a README, part.json and a
     Tcl script that makes an overlay of it in Vivado.
@@ -80,28 +85,39 @@ def build(
     from dse.cut_choice import choose_cut
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
-    from dse.part_build import build_parts, folder_backend, parts_to_build
+    from dse.part_build import build_parts, folder_backend, part_of_split, parts_to_build
+    from dse.plan_use import planned_device, use_plan
+    from dse.planned_parts import chosen_parts, planned_parts
     from dse.progress import sweep_progress
     from finn_flows.weights import load_weights
 
+    given = given_clock(clock_mhz)
+    if plan is not None:
+        refuse_beside_plan("split", "pool", "device", "clock_mhz", "folding")
+        device, given = planned_device(plan, several=backend != "vivado")
     cut = choose_cut(split, pool)
-    if cut is None and which is not None:
+    if cut is None and plan is None and which is not None:
         raise click.UsageError("--part is a part of a split: give --split, too")
-    target = BuildTarget(
-        device, board, board_file, given_clock(clock_mhz), tool_hours, tool_memory_gb
-    )
+    target = BuildTarget(device, board, board_file, given, tool_hours, tool_memory_gb)
     clock = target.clock()
     chosen = folder_backend(backend, target, fixed_weights=fixed_weights)
     part = choose_device(device, board, board_file)
     loaded = load_weights(weights, model)
-    parts = parts_to_build(
-        loaded.network,
-        cut,
-        which or "both",
-        choose_folding(folding, loaded.network, loaded.folding),
-        part,
-        clock,
-    )
+    if plan is not None:
+        used = use_plan(plan, loaded.network)
+        parts = chosen_parts(used, planned_parts(used, loaded.network), which)
+    else:
+        parts = {
+            one.name.value: one
+            for one in parts_to_build(
+                loaded.network,
+                cut,
+                part_of_split(which or "both"),
+                choose_folding(folding, loaded.network, loaded.folding),
+                part,
+                clock,
+            )
+        }
     with sweep_progress(quiet=as_json) as progress:
         folders = build_parts(parts, chosen, out, workers, progress)
     if as_json:

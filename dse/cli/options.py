@@ -67,12 +67,18 @@ class Clock(click.ParamType[float]):
 
 
 class PartChoice(click.Choice[str]):
-    """``first`` or ``1``, ``second`` or ``2``, and each of ``more``; gives the word."""
+    """``first`` or ``1``, ``second`` or ``2``, and each of ``more``; gives the word.
 
-    def __init__(self, *more: str) -> None:
+    ``planned``: also ``3`` and so on, the parts of a plan; gives the number as text.
+    """
+
+    def __init__(self, *more: str, planned: bool = False) -> None:
         super().__init__([*_PART_NUMBERS.values(), *_PART_NUMBERS, *more])
+        self.planned = planned
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if self.planned and re.fullmatch("[3-9]|[1-9][0-9]{1,3}", str(value)):
+            return str(value)
         word = super().convert(value, param, ctx)
         return _PART_NUMBERS.get(word, word)
 
@@ -209,6 +215,29 @@ def build_target_options(command: Command) -> Command:
 def tool_limit_options(command: Command) -> Command:
     """``tool_hours``, ``tool_memory_gb: float | None``: for tool_limits."""
     return _add(command, *_TOOL_LIMITS)
+
+
+def plan_option(command: Command) -> Command:
+    """``plan: Path | None``: for use_plan; :func:`refuse_beside_plan` for what it says itself."""
+    return _add(
+        command,
+        click.option(
+            "--plan",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="plan.json of `dse plan`: its cuts, folding, devices and clocks.",
+        ),
+    )
+
+
+def refuse_beside_plan(*parameters: str) -> None:
+    """UsageError for the first of ``parameters`` that was given on the command line."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        if parameter.name not in parameters:
+            continue
+        if context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} and --plan: the plan says that")
 
 
 def given_clock(clock_mhz: float) -> float | None:

@@ -15,6 +15,8 @@ from dse.cli.options import (
     hardware_options,
     json_option,
     network_options,
+    plan_option,
+    refuse_beside_plan,
     single_cut_options,
 )
 
@@ -33,11 +35,12 @@ MOST_FRAMES = 10_000
 @click.argument("pictures", nargs=-1, type=click.Path(path_type=Path))
 @network_options
 @single_cut_options
+@plan_option
 @click.option(
     "--part",
     "which",
-    type=PartChoice(),
-    help="Which part of the split; 1 is first, 2 is second. [default: first]",
+    type=PartChoice(planned=True),
+    help="Which part of the split or plan; 1 is first, 2 is second. [default: first]",
 )
 @click.option(
     "--frames",
@@ -90,7 +93,8 @@ def simulate(
     model: Path | None,
     split: int | None,
     pool: Literal["before", "after"],
-    which: Literal["first", "second"] | None,
+    plan: Path | None,
+    which: str | None,
     frames: int,
     device: str | None,
     board: str | None,
@@ -112,14 +116,22 @@ def simulate(
     from dse.cut_choice import choose_cut
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
-    from dse.part_build import parts_to_build
+    from dse.part_build import part_of_split, parts_to_build
     from dse.part_simulation import choose_images, simulate_part
+    from dse.plan_use import use_plan
+    from dse.planned_parts import chosen_parts, images_into, planned_parts
     from finn_flows.simulation.part_process import Stalls
     from finn_flows.weights import load_weights
 
+    if plan is not None:
+        refuse_beside_plan("split", "pool", "device", "board", "clock_mhz", "folding")
     cut = choose_cut(split, pool)
     for given, needed, names in (
-        (which is not None, cut is not None, "--part is a part of a split: give --split, too"),
+        (
+            which is not None,
+            cut is not None or plan is not None,
+            "--part is a part of a split: give --split, too",
+        ),
         (seed is not None, bool(stalls), "--seed is of the stalls: give --stalls, too"),
         (vcd is not None, vcd_image is not None, "--vcd names a file: give --vcd-around, too"),
         (
@@ -137,12 +149,21 @@ def simulate(
     if vcd_image is not None:
         vcd = vcd or Path(f"frame-{vcd_image}.vcd")
     loaded = load_weights(weights, model)
-    chosen_device = choose_device(device, board)
-    chosen_folding = choose_folding(folding, loaded.network, loaded.folding)
-    (part,) = parts_to_build(
-        loaded.network, cut, which or "first", chosen_folding, chosen_device, clock_mhz
-    )
     images = choose_images(loaded.network, pictures, frames)
+    if plan is not None:
+        used = use_plan(plan, loaded.network)
+        chosen = chosen_parts(used, planned_parts(used, loaded.network), which or "first")
+        (part,) = chosen.values()
+        images = images_into(used, loaded.network, part, images)
+    else:
+        (part,) = parts_to_build(
+            loaded.network,
+            cut,
+            part_of_split(which or "first"),
+            choose_folding(folding, loaded.network, loaded.folding),
+            choose_device(device, board),
+            clock_mhz,
+        )
     found = simulate_part(
         part,
         images,

@@ -19,6 +19,8 @@ from dse.cli.options import (
     json_option,
     network_options,
     out_option,
+    plan_option,
+    refuse_beside_plan,
     workers_option,
 )
 
@@ -33,6 +35,7 @@ EXIT_POINT_FAILED = 1
 @click.command()
 @network_options
 @cut_options
+@plan_option
 @hardware_options
 @backend_option
 @build_target_options
@@ -45,6 +48,7 @@ def sweep(
     model: Path | None,
     splits: frozenset[int] | None,
     pool: Literal["before", "after", "both"],
+    plan: Path | None,
     device: str | None,
     board: str | None,
     clock_mhz: float,
@@ -73,15 +77,19 @@ def sweep(
     from dse.backend_choice import BuildTarget, choose_backends
     from dse.executors import load_executor
     from dse.executors.interface import ExecutorChoice
+    from dse.plan_use import planned_device
     from dse.progress import sweep_progress
 
+    if plan is not None:
+        refuse_beside_plan("splits", "pool", "device", "clock_mhz", "folding")
+        planned_part, planned_clock = planned_device(plan)
     choice = ExecutorChoice(workers, scheduler, slurm, resources, wait, pull)
     chosen = load_executor(executor or ("local" if slurm is None else "dask"), choice)
     target = BuildTarget(
-        device,
+        device if plan is None else planned_part,
         board,
         board_file,
-        given_clock(clock_mhz),
+        given_clock(clock_mhz) if plan is None else planned_clock,
         tool_hours,
         tool_memory_gb,
         here=chosen.name == "local",
@@ -94,10 +102,11 @@ def sweep(
             splits=splits,
             pool=pool,
             folding=folding,
+            plan=plan,
             device=device,
             board=board,
             board_file=board_file,
-            clock_mhz=target.clock_mhz,
+            clock_mhz=given_clock(clock_mhz),
             backends=backends,
             tool_hours=tool_hours,
             tool_memory_gb=tool_memory_gb,
