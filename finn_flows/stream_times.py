@@ -73,14 +73,24 @@ def pixels_needed(layer: Layer, shapes: Sequence[Shape], position: int, results:
     if isinstance(layer, DenseLayer):
         return _pixels(shapes[position])
     height, width = shapes[position][:2]
-    row, column = divmod(results - 1, shapes[position + 1][1])
+    columns = shapes[position + 1][1]
+    row, column = divmod(results - 1, columns)
     if isinstance(layer, ConvLayer):
         kernel, stride, padding = layer.kernel, layer.stride, layer.padding
     else:
         kernel, stride, padding = (layer.kernel,) * 2, (layer.stride,) * 2, (0, 0)
-    last_row = min(max(row * stride[0] + kernel[0] - 1 - padding[0], 0), height - 1)
-    last_column = min(max(column * stride[1] + kernel[1] - 1 - padding[1], 0), width - 1)
-    return last_row * width + last_column + 1
+    # Where windows hang over the lower edge, the end of the row above needed more.
+    windows = [(row, column)] if row == 0 else [(row - 1, columns - 1), (row, column)]
+    needed = 0
+    for window in windows:
+        last = [
+            min(max(at * step + size - 1 - pad, 0), extent - 1)
+            for at, step, size, pad, extent in zip(
+                window, stride, kernel, padding, (height, width), strict=True
+            )
+        ]
+        needed = max(needed, last[0] * width + last[1] + 1)
+    return needed
 
 
 def _pixels(shape: Shape) -> int:
