@@ -10,6 +10,7 @@ from dse.plan.plan import Metrics, PlannedPart, evaluate
 from dse.plan.plan_labels import PlanLabels
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import SAME, Query
+from dse.plan.settled_plan import is_settled, settled_plan
 from dse.plan.throughput import least_interval
 
 
@@ -18,7 +19,7 @@ class Solution:
     """A plan and what it comes to.
 
     ``bound``: no plan has less of ``objective`` (None: nothing is proved); ``method``: what found
-    it, ``labels``, ``search`` or ``milp`` (docs/planner.md).
+    it, ``segments``, ``labels``, ``search`` or ``milp`` (docs/planner.md).
     """
 
     parts: tuple[PlannedPart, ...]
@@ -43,6 +44,12 @@ def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()
 
     Raises PlanError where no plan is within the limits.
     """
+    objectives = (objective, *then)
+    if is_settled(problem, objectives):
+        settled = settled_plan(problem, objectives)
+        if settled is not None:
+            metrics = evaluate(problem, settled)
+            return Solution(settled, metrics, objective, metrics.of(objective), "segments")
     query = Query.of(problem, objective)
     parts = best_parts(query)
     if parts is None:
