@@ -77,10 +77,12 @@ class BoardSpace:
 
 
 def capacities(device: Device | None) -> dict[str, float | None]:
-    """What the device has, by resource name. It has 0 of what it lacks; all None if unknown."""
+    """What the device has, by resource name. It has 0 of what it lacks; None if unknown."""
     if device is None:
         return dict.fromkeys(RESOURCES)
-    return {name: float(count or 0) for name, count in device.available().items()}
+    return {
+        name: None if count is None else float(count) for name, count in device.capacities().items()
+    }
 
 
 def broken_limits(

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from dse.backend_choice import DEFAULT_CLOCK_MHZ
-from dse.clock_range import check_clock
 from dse.deploy.boards_file import BoardEntry, choose_boards, read_boards
 from dse.device_choice import board_of_file, choose_device
 from dse.errors import InputError
 from dse.link_rate import bits_per_second
-from dse.plan.chain import PLAN_RESOURCES, Counts
-from dse.plan.fleet import Fleet, Link, PlanBoard
-from dse.resource_counts import NAMES, checked_counts
-from reports.devices import device_of
+from dse.plan.fleet import Fleet, Link
+from dse.plan_boards import LibraryBoard, capacity_of, library_board
 
 
 def fleet(
@@ -40,16 +36,13 @@ def fleet(
 
     Raises InputError for an unknown board, with the choices, and for numbers that cannot be.
     """
-    planned = []
-    for name, number in _numbered(boards):
-        own = board_of_file(name, board_file)
-        clock = clock_mhz or (own.clock_mhz if own else None) or DEFAULT_CLOCK_MHZ
-        part = choose_device(None, name, board_file)
-        planned.append(
-            _board(name if number is None else f"{name} {number}", part, clock, reserve, usable)
-        )
+    known = [_known(name, board_file) for name in boards]
+    names = _numbered([board.name for board in known])
     return Fleet(
-        tuple(planned),
+        tuple(
+            board.said(clock_mhz, reserve, usable).plan_board(name)
+            for name, board in zip(names, known, strict=True)
+        ),
         (Link() if link is None else link,),
         Link("host") if host is None else host,
         any_order,
@@ -69,25 +62,43 @@ def fleet_from_file(
 ) -> Fleet:
     """The boards of a file of `dse deploy` (docs/formats.md): those named, or all, in that order.
 
-    The rest is as for :func:`fleet`, but that ``link`` and ``host`` None are what the file says of
-    the boards' links: a hop is as fast as the slower of its two boards is connected. Raises
-    InputError, and DeployError where the file is wrong.
+    The rest is as for :func:`fleet`, and goes before what the file says of each board. ``link`` and
+    ``host`` None: as the file says what the boards are connected by, a hop as fast as the slower of
+    its two; the cost of a message is then unknown and counts as nothing. Raises InputError, and
+    DeployError where the file is wrong.
     """
     entries = choose_boards(read_boards(path), names, path)
-    planned = []
-    for entry in entries:
-        if entry.part is None:
-            raise InputError(
-                f"board {entry.name} has no part",
-                where=path,
-                expected='part = "xc7z020clg400-1", or whatever it carries',
-            )
-        clock = clock_mhz or DEFAULT_CLOCK_MHZ
-        planned.append(_board(entry.name, entry.part, clock, reserve, usable))
+    planned = [
+        _of_entry(entry, path).said(clock_mhz, reserve, usable).plan_board(entry.name)
+        for entry in entries
+    ]
     links = _links(entries, any_order) if link is None else (link,)
     return Fleet(
         tuple(planned), links, _slowest(entries, "host") if host is None else host, any_order
     )
+
+
+def _of_entry(entry: BoardEntry, path: Path) -> LibraryBoard:
+    """As its ``board`` and ``part`` say, and what the file says beside them."""
+    try:
+        if entry.board is not None:
+            known = library_board(entry.board)
+            choose_device(entry.part, entry.board)
+        elif entry.part is not None:
+            known = LibraryBoard(entry.part, entry.part, capacity_of(entry.part))
+        else:
+            raise InputError(
+                "neither its part nor its board is named",
+                expected='part = "xc7z020clg400-1" or board = "Pynq-Z1"',
+            )
+    except InputError as error:
+        raise InputError(
+            f"board {entry.name}: {error.message}",
+            where=path,
+            expected=error.expected,
+            choices=error.choices,
+        ) from error
+    return known.said(entry.clock, entry.reserve, entry.usable)
 
 
 def _links(entries: Sequence[BoardEntry], any_order: bool) -> tuple[Link, ...]:
@@ -106,53 +117,20 @@ def _slowest(entries: Sequence[BoardEntry], ideal: str) -> Link:
     return Link(text, byte_s=8 / rate)
 
 
-def capacity_of(part: str) -> Counts:
-    """By :data:`PLAN_RESOURCES`; what the device lacks is 0, what nobody told us None."""
-    try:
-        available = device_of(part).available()
-    except InputError:
-        return (None,) * len(PLAN_RESOURCES)
-    return tuple(float(available[name] or 0) for name in PLAN_RESOURCES)
+def _known(name: str, board_file: Path | None) -> LibraryBoard:
+    """Of the user's file, else of FINN's."""
+    own = board_of_file(name, board_file)
+    if own is None:
+        return library_board(name, board_file)
+    bare = LibraryBoard(own.name, own.part, capacity_of(own.part))
+    return bare.said(own.clock_mhz, dict(own.reserve), dict(own.usable))
 
 
-def checked_shares(usable: Mapping[str, float]) -> dict[str, float]:
-    """As they are. Raises InputError for another resource and for what is no share."""
-    for name, share in usable.items():
-        if name not in NAMES:
-            raise InputError(f"unknown resource {name!r}", choices=NAMES)
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-            raise InputError(
-                f"a usable share of {share!r} of {name}", expected="above 0, at most 1"
-            )
-    return dict(usable)
-
-
-def _board(
-    name: str,
-    part: str,
-    clock_mhz: float,
-    reserve: Mapping[str, float] | None,
-    usable: Mapping[str, float] | None,
-) -> PlanBoard:
-    check_clock(clock_mhz)
-    kept = checked_counts(reserve) if reserve else {}
-    shares = checked_shares(usable or {})
-    return PlanBoard(
-        name=name,
-        part=part,
-        clock_mhz=clock_mhz,
-        capacity=capacity_of(part),
-        shell=tuple(kept.get(resource) for resource in PLAN_RESOURCES),
-        usable=tuple(shares.get(resource, 1.0) for resource in PLAN_RESOURCES),
-    )
-
-
-def _numbered(names: Iterable[str]) -> list[tuple[str, int | None]]:
-    """Each name with its number among those of that name; None for one that is there once."""
-    listed = list(names)
-    often, seen = Counter(listed), Counter[str]()
-    numbered: list[tuple[str, int | None]] = []
-    for name in listed:
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Each name, with its number among those of that name where there are several."""
+    often, seen = Counter(names), Counter[str]()
+    numbered = []
+    for name in names:
         seen[name] += 1
-        numbered.append((name, seen[name] if often[name] > 1 else None))
+        numbered.append(f"{name} {seen[name]}" if often[name] > 1 else name)
     return numbered

@@ -62,6 +62,16 @@ def checked_counts(counts: Mapping[str, float], where: Path | None = None) -> di
     return {name: float(counts[name]) for name in NAMES if name in counts}
 
 
+def checked_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    """As they are. Raises InputError for an unknown resource and for what is no share of one."""
+    for name, share in shares.items():
+        if name not in NAMES:
+            raise InputError(f"unknown resource {name!r}", choices=NAMES)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InputError(f"a share of {share!r} of {name}", expected="above 0, at most 1")
+    return dict(shares)
+
+
 def parse_regions(texts: Iterable[str]) -> tuple[Region, ...]:
     """Regions as given on a command line, in that order.
 

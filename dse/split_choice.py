@@ -183,8 +183,8 @@ def _checked_reserve(
     if device is None:
         return counts
     for name, count in counts.items():
-        capacity = device.available()[name] or 0
-        if count > capacity:
+        capacity = device.capacities()[name]
+        if capacity is not None and count > capacity:
             raise InputError(
                 f"a reserve of {format_used(name, count)} {RESOURCE_TITLES[name]}",
                 expected=f"at most the {format_used(name, capacity)} of {device.name}",

@@ -39,6 +39,10 @@ class Device:
             "uram": self.uram,
         }
 
+    def capacities(self) -> dict[str, int | None]:
+        """As ``available``, with 0 for what the device has none of: None is unknown."""
+        return {**self.available(), "uram": self.uram or 0}
+
 
 #: LUT, FF, BRAM, DSP and UltraRAM as in the tables of Xilinx DS190 (Zynq-7000), DS891 (Zynq
 #: UltraScale+), DS889 (its RFSoCs), DS987 (Kria K26), DS890 (UltraScale+: an XCU200 is a VU9P, an

@@ -47,6 +47,9 @@ def boards() -> None:
 @click.option("--user", metavar="NAME", help="Who logs in. [default: as for ssh]")
 @click.option("--port", type=int, metavar="N", help="Port of its ssh server. [default: as for ssh]")
 @click.option("--part", metavar="PART", help="Part of its FPGA, such as xc7z020clg400-1.")
+@click.option(
+    "--board", metavar="NAME", help="Which board it is, as FINN names it, such as Pynq-Z1."
+)
 @click.option("--python", metavar="COMMAND", help="Python there, a path maybe. [default: python3]")
 @click.option("--link", metavar="TEXT", help="What it is connected by, such as 1Gbit/s.")
 @click.option("--key", metavar="FILE", help="Private ssh key. [default: as for ssh]")
@@ -91,7 +94,7 @@ def list_boards(path: Path, as_json: bool) -> None:
                 entry.user or "",
                 "" if entry.port is None else str(entry.port),
                 entry.engine,
-                entry.part or "",
+                entry.part or entry.board or "",
                 entry.link or "",
             )
             for entry in entries

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dse.atomic_write import atomic_write
+from dse.clock_range import LEAST_MHZ, MOST_MHZ
 from dse.deploy.node.engines import ENGINES
 from dse.deploy.stage_names import is_plain_name
 from dse.errors import DeployError, InputError
+from dse.resource_counts import checked_counts, checked_shares
 from dse.toml_file import parse_toml, toml_text
 
 _HEADER = re.compile(r"\s*\[\[\s*(?:boards|\"boards\"|'boards')\s*\]\]\s*(?:#.*)?")
@@ -30,6 +32,9 @@ class BoardEntry:
     what it is connected by, as text; ``key``: file of the private ssh key; ``known_hosts``: file
     of host keys; ``bitstreams``: folder of `dse build` with the overlay (engine pynq). A
     path in the file is relative to the file; ``~`` is the home folder. In here it is absolute.
+
+    For `dse plan`: ``board``: as FINN names it, in place of ``part`` or beside it; ``clock``: MHz;
+    ``reserve``: counts that shell and others keep; ``usable``: greatest share of each resource.
     """
 
     name: str
@@ -43,6 +48,10 @@ class BoardEntry:
     key: Path | None = None
     known_hosts: Path | None = None
     bitstreams: Path | None = None
+    board: str | None = None
+    clock: float | None = None
+    reserve: Mapping[str, float] | None = field(default=None, hash=False)
+    usable: Mapping[str, float] | None = field(default=None, hash=False)
 
 
 def _is_text(value: object) -> bool:
@@ -65,6 +74,21 @@ def _is_command(value: object) -> bool:
     return _is_text(value) and not str(value).startswith("-")
 
 
+def _is_clock(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and LEAST_MHZ <= value <= MOST_MHZ  # type: ignore[operator]
+
+
+def _passes(check: Callable[[Mapping[str, float]], object]) -> Callable[[object], bool]:
+    def is_right(value: object) -> bool:
+        try:
+            return isinstance(value, dict) and bool(check(value))
+        except InputError:
+            return False
+
+    return is_right
+
+
 #: Key -> what is right, and in words.
 _RIGHT: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "name": (
@@ -81,6 +105,10 @@ _RIGHT: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "key": (_is_text, "a path"),
     "known_hosts": (_is_text, "a path"),
     "bitstreams": (_is_text, "a path"),
+    "board": (_is_text, "the name of a board of FINN's, such as Pynq-Z1"),
+    "clock": (_is_clock, f"MHz, {LEAST_MHZ:g} to {MOST_MHZ:g}"),
+    "reserve": (_passes(checked_counts), "counts of resources: { lut = 5000, bram = 6 }"),
+    "usable": (_passes(checked_shares), "shares of resources, above 0 to 1: { bram = 0.9 }"),
 }
 _REQUIRED = ("name", "address", "engine")
 _PATHS = ("key", "known_hosts", "bitstreams")
@@ -189,7 +217,7 @@ def _check(board: Mapping[str, Any], called: str, path: Path, lines: Mapping[str
     name = board.get("name")
     if isinstance(name, str) and is_plain_name(name):
         called = f"board {name}"
-    valid = [field.name for field in fields(BoardEntry)]
+    valid = [one.name for one in fields(BoardEntry)]
     for key, value in board.items():
         if key not in _RIGHT:
             meant = get_close_matches(key, valid, n=1)
@@ -242,8 +270,10 @@ def _absolute(value: str, path: Path) -> Path:
 
 
 def _toml(value: object) -> str:
-    """A number or a basic string of TOML; every value has been checked to be printable."""
-    if isinstance(value, int):
+    """A number, a table or a basic string; every value has been checked to be printable."""
+    if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

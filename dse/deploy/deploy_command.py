@@ -12,6 +12,7 @@ from typing import Literal
 from dse.classify import check_classifies
 from dse.deploy.application import Application
 from dse.deploy.board import Board
+from dse.deploy.boards_file import BoardEntry
 from dse.deploy.deploy_plan import choose_cuts, choose_deploy_boards, choose_deploy_images
 from dse.deploy.deploy_progress import DeployProgress
 from dse.deploy.deploy_report import DeployResult
@@ -26,6 +27,7 @@ from dse.deploy.nodes import Nodes
 from dse.deploy.pipeline_plan import PipelineOptions
 from dse.deploy.service_file import check_not_served
 from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
+from dse.device_choice import choose_device
 from dse.errors import InputError
 from dse.folding_choice import choose_folding
 from finn_flows.cut import POOL_SIDES, Cut
@@ -133,7 +135,7 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
             [board.engine for board in boards],
             request.out,
             folding=folding,
-            device=next((entry.part for entry in entries if entry.part), DEFAULT_DEVICE),
+            device=_device(entries),
             overlays={
                 position: entry.bitstreams
                 for position, entry in enumerate(entries)
@@ -203,3 +205,11 @@ def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployRe
         runs=runs,
         out=request.out,
     )
+
+
+def _device(entries: Sequence[BoardEntry]) -> str:
+    """Of the first board that says it."""
+    for entry in entries:
+        if entry.part is not None or entry.board is not None:
+            return entry.part or choose_device(None, entry.board)
+    return DEFAULT_DEVICE

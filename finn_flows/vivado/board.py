@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,9 @@ class VivadoBoard:
     128. The processing system is set up by Vivado's ``board_part`` or by ``ps_preset``, a Tcl file
     that is sourced with the processing system's cell there; exactly one of both. ``board_files``:
     folder with the files of ``board_part``; None: where FINN keeps those it fetched, or Vivado's
-    own. ``clock_mhz``: what the board's file says of it, None for FINN's boards.
+    own. ``clock_mhz``: what the board's file says of it, None for FINN's boards. For plans alone,
+    so not in the repr, which tells one build from another: ``reserve``, counts that the shell
+    keeps, and ``usable``, greatest shares, by resource.
     """
 
     name: str
@@ -44,6 +46,8 @@ class VivadoBoard:
     board_files: Path | None = None
     ps_preset: Path | None = None
     clock_mhz: float | None = None
+    reserve: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    usable: tuple[tuple[str, float], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from dse.errors import InputError
+from dse.resource_counts import checked_counts, checked_shares
 from dse.toml_file import parse_toml, toml_text
 from finn_flows.vivado.board import AlveoBoard, Memory, Processor, VivadoBoard
 from finn_flows.vivado.board_content import preset_text
@@ -89,6 +91,8 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
         clock: float | None = Field(default=None, ge=LEAST_MHZ, le=MOST_MHZ)
         platform: str | None = Field(default=None, pattern=_PLATFORM)
         memory: Memory | None = None
+        reserve: dict[str, float] | None = None
+        usable: dict[str, float] | None = None
 
         @model_validator(mode="after")
         def one_set_up(self) -> Self:
@@ -119,6 +123,8 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
             choices=list(BoardTable.model_fields) if first["type"] == "extra_forbidden" else None,
         ) from error
     _check_device(table.part, table.processor, table.port_bits, name, path, text)
+    reserve = _checked(checked_counts, table.reserve, "reserve", name, path, text)
+    usable = _checked(checked_shares, table.usable, "usable", name, path, text)
     preset = _beside(path, table.ps_preset)
     if preset is not None and not preset.is_file():
         raise InputError(
@@ -146,6 +152,8 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
             port_bits=512,
             board_part=None,
             clock_mhz=table.clock,
+            reserve=reserve,
+            usable=usable,
             platform=table.platform,
             memory=table.memory,
         )
@@ -158,7 +166,32 @@ def _board(name: str, entry: object, path: Path, text: str) -> VivadoBoard:
         board_files=folder,
         ps_preset=preset,
         clock_mhz=table.clock,
+        reserve=reserve,
+        usable=usable,
     )
+
+
+def _checked(
+    check: Callable[[Mapping[str, float]], Mapping[str, float]],
+    given: Mapping[str, float] | None,
+    key: str,
+    name: str,
+    path: Path,
+    text: str,
+) -> tuple[tuple[str, float], ...]:
+    """What ``check`` lets pass, empty for nothing given."""
+    if given is None:
+        return ()
+    try:
+        return tuple(check(given).items())
+    except InputError as error:
+        raise InputError(
+            f"board {name}: {key}: {error.message}",
+            where=path,
+            line=_line(text, name, key),
+            expected=error.expected,
+            choices=error.choices,
+        ) from error
 
 
 def _check_device(

@@ -20,12 +20,12 @@ def check_available(
         known = device_of(device)
     except InputError:
         return
-    for name, capacity in known.available().items():
+    for name, capacity in known.capacities().items():
         printed = available[name]
-        if printed is not None and printed != (capacity or 0):
+        if printed is not None and capacity is not None and printed != capacity:
             raise ReportError(
                 f"{printed:g} {name} available on {device}",
                 where=where,
                 line=line,
-                expected=f"{capacity or 0}, as {known.name} has",
+                expected=f"{capacity}, as {known.name} has",
             )

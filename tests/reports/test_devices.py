@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.errors import InputError
+from dse.errors import InputError, ReportError
 from reports.devices import DEVICES, Device, device_of, percent
+from reports.readers.device_check import check_available
 from reports.utilization import Scope, Stage, Utilization
 
 
@@ -92,6 +93,16 @@ def test_capacities_agree_with_the_platforms_of_finn() -> None:
                 assert 0.8 * ours_is <= finns <= ours_is, board
             else:
                 assert finns == pytest.approx(ours_is, rel=0.05), board
+
+
+def test_an_unknown_capacity_is_not_none_at_all() -> None:
+    unknown, none = device_of("xcu280").capacities(), device_of("xc7z020").capacities()
+    assert (unknown["lutram"], unknown["uram"]) == (None, 960)
+    assert (none["lutram"], none["uram"]) == (17400, 0)
+    # A report may say more of it than the table, but nothing that contradicts it.
+    check_available("xcu280", {**unknown, "lutram": 1e5}, Path("a.rpt"), 1)
+    with pytest.raises(ReportError, match="5 uram available on xc7z020"):
+        check_available("xc7z020", {**none, "uram": 5}, Path("a.rpt"), 1)
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name)

@@ -32,6 +32,10 @@ name = "right"
 address = "right.local"
 engine = "onnx"
 port = 2222
+board = "Pynq-Z2"
+clock = 125.5
+reserve = { lut = 4000, bram = 2.5 }
+usable = { bram = 0.9 }
 """
 
 
@@ -60,7 +64,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         key=tmp_path / "keys/id_ed25519",
         bitstreams=Path("/srv/bitstreams"),
     )
-    assert right == BoardEntry("right", "right.local", "onnx", port=2222)
+    assert right == BoardEntry(
+        "right",
+        "right.local",
+        "onnx",
+        port=2222,
+        board="Pynq-Z2",
+        clock=125.5,
+        reserve={"lut": 4000, "bram": 2.5},
+        usable={"bram": 0.9},
+    )
     assert choose_boards([left, right], ["right"], file) == [right]
     assert choose_boards([left, right], [], file) == [left, right]
     with pytest.raises(InputError, match=r"no board 'middle' \(choose from left, right\)"):
@@ -73,6 +86,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('engine = "onnx"', 'engine = "onxx"', ":15: board right: engine is 'onxx'"),
         ("port = 2222", "port = 65536", ":16: board right: port is 65536; expected a number"),
         ("port = 2222", "port = true", ":16: board right: port is True; expected a number"),
+        ("clock = 125.5", "clock = 0", ":18: board right: clock is 0; expected MHz, 0.001 to"),
+        ("clock = 125.5", "clock = true", ":18: board right: clock is True; expected MHz"),
+        ("lut = 4000", "luts = 4000", ":19: board right: reserve is {'luts': 4000, 'bram': 2.5}"),
+        ("bram = 2.5", "bram = 2.2", ":19: board right: reserve is "),
+        ("bram = 0.9", "bram = 90", ":20: board right: usable is {'bram': 90}; expected shares"),
+        ("usable = { bram = 0.9 }", "usable = 0.9", ":20: board right: usable is 0.9; expected"),
         ("port = 2222", 'port = "22"', ":16: board right: port is '22'; expected a number"),
         ("port = 2222", "ports = 2222", ":16: board right: unknown key 'ports'; expected port"),
         ('name = "right"', 'name = "left"', ":13: two boards are named 'left'"),

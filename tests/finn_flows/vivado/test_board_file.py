@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dse.errors import InputError
+from finn_flows.vivado.board_content import board_text
 from finn_flows.vivado.board_file import read_vivado_boards
 from finn_flows.vivado.part_names import is_part, processor_of
 
@@ -71,6 +72,18 @@ def file(tmp_path: Path) -> Path:
             7,
             "none so wide",
         ),
+        (
+            'ps_preset = "preset.tcl"',
+            'ps_preset = "preset.tcl"\nreserve = { lut = 0.5 }',
+            7,
+            r"board Carrier: reserve: lut = 0\.5; expected a whole number",
+        ),
+        (
+            'ps_preset = "preset.tcl"',
+            'ps_preset = "preset.tcl"\nusable = { brams = 0.5 }',
+            7,
+            "usable: unknown resource 'brams'",
+        ),
         ("[board.Carrier]", '[board."My Board"]', 3, "'My Board' is no name of a board"),
         ("[board.Carrier]", "[board.'$x']", 3, r"'\$x' is no name of a board"),
     ],
@@ -84,6 +97,15 @@ def test_what_cannot_be_is_told_with_its_line(
         read_vivado_boards(file)
     assert (told.value.where, told.value.line) == (str(file), line)
     assert "should match" not in str(told.value)
+
+
+def test_what_only_plans_need_does_not_make_it_another_board(file: Path) -> None:
+    (before,) = read_vivado_boards(file)
+    preset = 'ps_preset = "preset.tcl"'
+    file.write_text(GOOD.replace(preset, preset + "\nreserve = {lut = 9}\nusable = {ff = 0.5}"))
+    (after,) = read_vivado_boards(file)
+    assert (after.reserve, after.usable) == ((("lut", 9.0),), (("ff", 0.5),))
+    assert board_text(after) == board_text(before)
 
 
 @pytest.mark.parametrize(
