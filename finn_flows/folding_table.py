@@ -21,7 +21,8 @@ from finn_flows.network import MaxPoolLayer, Network
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from finn_flows.layer_estimates import LayerEstimate, LayerEstimates, NodeEstimate
+    from finn_flows.layer_estimates import LayerEstimate, LayerEstimates
+    from finn_flows.node_estimates import NodeEstimate
     from finn_flows.specialise import Stream
 
 WEIGHT_MEMORIES: tuple[WeightMemory, ...] = get_args(WeightMemory)

@@ -8,7 +8,7 @@ point becomes a sum. That the sum is what FINN's passes say of the whole part is
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finn_flows.cut import Cut, cut_position
@@ -16,37 +16,13 @@ from finn_flows.dataflow import is_hardware
 from finn_flows.finn_limits import code_refused
 from finn_flows.fold_nodes import fold_node, folding_at
 from finn_flows.folding import Folding, LayerFolding, check_folding
-from finn_flows.hardware_network import WIRE, HardwareNetwork
+from finn_flows.hardware_network import HardwareNetwork
 from finn_flows.network import Network
-from finn_flows.specialise import (
-    Stream,
-    converter_node,
-    input_stream,
-    output_stream,
-    specialise,
-)
-from finn_flows.wire_packing import WORD_BITS
+from finn_flows.node_estimates import ConverterEstimates, NodeEstimate, ask_node
+from finn_flows.specialise import Stream, input_stream, output_stream, specialise
 
 if TYPE_CHECKING:
-    import onnx
     from qonnx.core.modelwrapper import ModelWrapper
-
-
-@dataclass(frozen=True)
-class NodeEstimate:
-    """What FINN says of one node. ``kind`` is its specialised type, ``layer`` a label or ``wire``.
-
-    ``bram`` counts RAMB36 (FINN counts RAMB18; two are one). ``cycles`` per image; None for a
-    converter, of which FINN says 0: it has no model of it, and 0 would be a promise.
-    """
-
-    kind: str
-    layer: str
-    lut: int
-    bram: float
-    dsp: int
-    uram: int
-    cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -87,15 +63,14 @@ class LayerEstimate:
     refused: str = ""
 
 
-class LayerEstimates:
+class LayerEstimates(ConverterEstimates):
     """FINN's estimates of ``network`` for ``device`` (a part name such as xc7z020clg400-1)."""
 
     def __init__(self, hardware: HardwareNetwork, device: str) -> None:
+        super().__init__(device)
         self._hardware = hardware
-        self._device = device
         self._specialised: dict[int, ModelWrapper] = {}
         self._layers: dict[tuple[int, LayerFolding], LayerEstimate] = {}
-        self._converters: dict[tuple[int, int], NodeEstimate] = {}
 
     @property
     def network(self) -> Network:
@@ -149,7 +124,7 @@ class LayerEstimates:
 
     def _ask_layer(self, position: int, chosen: LayerFolding) -> LayerEstimate:
         if position not in self._specialised:
-            self._specialised[position] = specialise(self._hardware.layer(position), self._device)
+            self._specialised[position] = specialise(self._hardware.layer(position), self.device)
         model = self._specialised[position]
         nodes = [node for node in model.graph.node if is_hardware(node)]
         for node in nodes:
@@ -157,54 +132,8 @@ class LayerEstimates:
         label = self.network.label(position)
         ends_in_hardware = is_hardware(model.graph.node[-1])
         return LayerEstimate(
-            tuple(self._ask_node(node, label) for node in nodes),
+            tuple(ask_node(node, label, self.device) for node in nodes),
             input_stream(nodes[0]),
             output_stream(nodes[-1]) if ends_in_hardware else None,
             next((why for why in map(code_refused, nodes) if why), ""),
-        )
-
-    def between(self, result: Stream, source: Stream, layer: str) -> tuple[NodeEstimate, ...]:
-        """The converter from ``layer``'s result to the layer behind it; empty if none is needed."""
-        return self._converter(result.width, source.width, source, layer)
-
-    def from_wire(self, source: Stream) -> tuple[NodeEstimate, ...]:
-        """The converter from 64-bit words; empty if none is needed, or the host packs."""
-        if not source.fits_words:
-            return ()
-        return self._converter(WORD_BITS, source.width, source, WIRE)
-
-    def to_wire(self, result: Stream) -> tuple[NodeEstimate, ...]:
-        """The converter to 64-bit words; empty if none is needed, or the host packs."""
-        if not result.fits_words:
-            return ()
-        return self._converter(result.width, WORD_BITS, result, WIRE)
-
-    def _converter(
-        self, in_width: int, out_width: int, stream: Stream, layer: str
-    ) -> tuple[NodeEstimate, ...]:
-        widths = in_width, out_width
-        if in_width == out_width:
-            return ()
-        if widths not in self._converters:
-            node = converter_node("source", "result", stream, *widths)
-            # The only variant there is; FINN's SpecializeLayers would say so at a hundred times
-            # the cost.
-            node.op_type += "_rtl"
-            node.domain += ".rtl"
-            self._converters[widths] = self._ask_node(node, WIRE)
-        return (replace(self._converters[widths], layer=layer),)
-
-    def _ask_node(self, node: onnx.NodeProto, layer: str) -> NodeEstimate:
-        from finn.util.basic import getHWCustomOp
-
-        custom = getHWCustomOp(node)
-        estimate = custom.node_res_estimation(self._device)
-        return NodeEstimate(
-            kind=custom.onnx_node.op_type,
-            layer=layer,
-            lut=int(estimate["LUT"]),
-            bram=estimate["BRAM_18K"] / 2,
-            dsp=int(estimate["DSP"]),
-            uram=int(estimate["URAM"]),
-            cycles=int(custom.get_exp_cycles()) or None,
         )

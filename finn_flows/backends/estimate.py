@@ -12,7 +12,8 @@ from reports.sweep_record import LayerRecord, PartName
 from reports.utilization import Scope, Source, Stage, Utilization, total
 
 if TYPE_CHECKING:
-    from finn_flows.layer_estimates import NodeEstimate, PartEstimate
+    from finn_flows.layer_estimates import PartEstimate
+    from finn_flows.node_estimates import NodeEstimate
 
 #: Changes with every change of ours that can change the numbers (part of the store's key).
 FLOW_VERSION = "1"
