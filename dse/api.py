@@ -231,6 +231,7 @@ def deploy_network(
     split: int | Sequence[int] | None = None,
     parts: int | None = None,
     pool: Literal["before", "after"] = "before",
+    plan: str | Path | None = None,
     engine: str | None = None,
     boards: str | Path | None = None,
     board_names: Sequence[str] = (),
@@ -246,7 +247,8 @@ def deploy_network(
 ) -> DeployResult:
     """Run the parts of a network on boards, as a pipeline, and measure it.
 
-    ``split``: cut after these layers; else ``parts`` of even size; else where :func:`choose` says
+    ``split``: cut after these layers; else ``parts`` of even size; else as the plan.json ``plan``
+    says, its folding, too; else where :func:`choose` says
     for the sweep in ``sweep``. ``engine``: ``onnx``, ``rtl`` or ``pynq``. ``boards``: boards.toml,
     and ``board_names`` of it; without it boards are emulated on this machine. ``images`` of
     ``pictures`` a run. ``attempts``: how often a job whose pipeline broke is tried in all;
@@ -267,6 +269,7 @@ def deploy_network(
         splits=splits,
         pool=pool,
         parts=parts,
+        plan=None if plan is None else Path(plan),
         engine=engine,
         boards_file=None if boards is None else Path(boards),
         board_names=tuple(board_names),

@@ -92,9 +92,9 @@ class LimitsEntry(_Entry):
     interval: _Seconds | None
     latency: _Seconds | None
     batch: _Seconds | None
-    boards: int | None
-    traffic: int | None
-    hop_bytes: int | None
+    boards: int | _Count | None
+    traffic: int | _Count | None
+    hop_bytes: int | _Count | None
     balance: _Count | None
     scarcest: _Count | None
     use_all: bool

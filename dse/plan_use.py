@@ -22,17 +22,6 @@ class UsedPlan:
     folding: Folding
     boards: tuple[BoardEntry, ...]
 
-    def check_single(self) -> None:
-        """InputError where a part is to be on several boards at once, which nothing runs yet."""
-        for position, part in enumerate(self.file.parts):
-            if len(part.boards) != 1:
-                raise InputError(
-                    f"part {position} is on {len(part.boards)} boards at once, which no "
-                    "deployment of ours does",
-                    where=self.path,
-                    expected="a plan made without --replicate",
-                )
-
 
 def planned_device(path: Path, *, several: bool = False) -> tuple[str, float]:
     """The part, and the clock in MHz, of the plan's boards; of the first one if ``several`` may be.

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from dse.cli.options import NumberRange, SplitList, folding_option, json_option, network_options
+from dse.cli.options import (
+    NumberRange,
+    SplitList,
+    folding_option,
+    json_option,
+    network_options,
+    plan_option,
+    refuse_beside_plan,
+)
 
 if TYPE_CHECKING:
     from dse.deploy.deploy_command import DeployRequest
@@ -41,6 +49,7 @@ EXIT_DIFFERS = 1
     metavar="N",
     help="In so many parts, cut so that they are balanced.",
 )
+@plan_option
 @click.option(
     "--engine",
     type=click.Choice(["onnx", "rtl", "pynq"]),
@@ -128,6 +137,7 @@ def deploy(
     splits: frozenset[int] | None,
     pool: Literal["before", "after"],
     parts: int | None,
+    plan: Path | None,
     engine: str | None,
     boards_file: Path | None,
     names: tuple[str, ...],
@@ -156,12 +166,15 @@ def deploy(
 
     if names and boards_file is None:
         raise click.UsageError("--board names a board of a file: give --boards, too")
+    if plan is not None:
+        refuse_beside_plan("splits", "pool", "parts", "folding")
     request = DeployRequest(
         weights=weights,
         model=model,
         splits=tuple(sorted(splits or ())),
         pool=pool,
         parts=parts,
+        plan=plan,
         engine=engine,
         boards_file=boards_file,
         board_names=names,

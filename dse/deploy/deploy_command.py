@@ -13,7 +13,12 @@ from dse.classify import check_classifies
 from dse.deploy.application import Application
 from dse.deploy.board import Board
 from dse.deploy.boards_file import BoardEntry
-from dse.deploy.deploy_plan import choose_cuts, choose_deploy_boards, choose_deploy_images
+from dse.deploy.deploy_plan import (
+    choose_cuts,
+    choose_deploy_boards,
+    choose_deploy_images,
+    planned_names,
+)
 from dse.deploy.deploy_progress import DeployProgress
 from dse.deploy.deploy_report import DeployResult
 from dse.deploy.deploy_run import run_deployed
@@ -30,6 +35,7 @@ from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
 from dse.device_choice import choose_device
 from dse.errors import InputError
 from dse.folding_choice import choose_folding
+from dse.plan_use import use_plan
 from finn_flows.cut import POOL_SIDES, Cut
 from finn_flows.folding import Folding
 from finn_flows.weights import LoadedNetwork, load_weights
@@ -43,7 +49,8 @@ _SIMULATION_SECONDS = 120.0
 @dataclass(frozen=True)
 class DeployRequest:
     """The options of ``dse deploy``, as given; None where it was not. ``network``: in place of
-    ``weights`` and ``model``; ``keys``: the folder of the client's key."""
+    ``weights`` and ``model``; ``plan``: a plan.json, in place of cuts and folding; ``keys``: the
+    folder of the client's key."""
 
     out: Path
     network: LoadedNetwork | None = None
@@ -52,6 +59,7 @@ class DeployRequest:
     splits: tuple[int, ...] = ()
     pool: Literal["before", "after"] = "before"
     parts: int | None = None
+    plan: Path | None = None
     engine: str | None = None
     boards_file: Path | None = None
     board_names: tuple[str, ...] = ()
@@ -80,6 +88,8 @@ class DeployRequest:
             is_number = isinstance(value, int if name != "watchdog" else (int, float))
             if not is_number or isinstance(value, bool) or not least <= value <= most:
                 raise InputError(f"{name} is {value!r}", expected=f"{least} to {most:,}")
+        if self.plan is not None and (self.splits or self.parts or self.folding):
+            raise InputError("a plan, and beside it what it says: splits, parts or folding")
         if self.pool not in POOL_SIDES:
             raise InputError(f"pool {self.pool!r} of the cut", choices=POOL_SIDES)
         if self.engine is not None and self.engine not in ENGINES:
@@ -118,13 +128,20 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
     loaded = request.network or load_weights(request.weights, request.model)
     network = loaded.network
     check_classifies(network)
-    folding = choose_folding(request.folding, network, loaded.folding)
-    cuts, cut_source = choose_cuts(
-        network, request.splits, request.parts, request.pool, folding, request.sweep
-    )
+    names, device = request.board_names, DEFAULT_DEVICE
+    if request.plan is not None:
+        plan = use_plan(request.plan, network)
+        cuts, folding, device = plan.cuts, plan.folding, plan.boards[0].part
+        cut_source = f"planned by {plan.file.objective.name.value} in {request.plan}"
+        names = names or planned_names(plan, request.boards_file)
+    else:
+        folding = choose_folding(request.folding, network, loaded.folding)
+        cuts, cut_source = choose_cuts(
+            network, request.splits, request.parts, request.pool, folding, request.sweep
+        )
     keys = client_keys(request.keys)
     boards, entries = choose_deploy_boards(
-        request.boards_file, request.board_names, len(cuts) + 1, request.engine, keys
+        request.boards_file, names, len(cuts) + 1, request.engine, keys
     )
     progress.step("making the parts")
     with ExitStack() as claim:
@@ -135,7 +152,7 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
             [board.engine for board in boards],
             request.out,
             folding=folding,
-            device=_device(entries),
+            device=_device(entries, device),
             overlays={
                 position: entry.bitstreams
                 for position, entry in enumerate(entries)
@@ -207,9 +224,9 @@ def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployRe
     )
 
 
-def _device(entries: Sequence[BoardEntry]) -> str:
+def _device(entries: Sequence[BoardEntry], default: str) -> str:
     """Of the first board that says it."""
     for entry in entries:
         if entry.part is not None or entry.board is not None:
             return entry.part or choose_device(None, entry.board)
-    return DEFAULT_DEVICE
+    return default

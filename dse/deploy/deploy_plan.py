@@ -17,6 +17,7 @@ from dse.deploy.local_board import LocalBoard
 from dse.deploy.pipeline_parts import balanced_cuts, pipeline_parts
 from dse.deploy.ssh_board import SshBoard
 from dse.errors import InputError
+from dse.plan_use import UsedPlan
 from finn_flows.cut import Cut, normal_cut
 from finn_flows.folding import Folding
 from finn_flows.network import Network
@@ -48,6 +49,24 @@ def choose_cuts(
             raise InputError(f"{parts} parts", expected="1 or more")
         return balanced_cuts(network, folding, parts), "balanced"
     return (_swept_cut(network, sweep),), f"chosen by traffic from the sweep in {sweep}"
+
+
+def planned_names(plan: UsedPlan, file: Path | None) -> tuple[str, ...]:
+    """The boards that the plan names, where they are boards of ``file``; else none.
+
+    Raises InputError for a part on several boards at once, DeployError for a damaged file.
+    """
+    for number, part in enumerate(plan.file.parts, start=1):
+        if len(part.boards) != 1:
+            raise InputError(
+                f"part {number} is on {len(part.boards)} boards at once, and here a part runs "
+                "on one",
+                where=plan.path,
+                expected="a plan made without --replicate",
+            )
+    names = tuple(part.boards[0] for part in plan.file.parts)
+    known = set() if file is None else {entry.name for entry in read_boards(file)}
+    return names if known.issuperset(names) else ()
 
 
 def _swept_cut(network: Network, sweep: Path) -> Cut:
