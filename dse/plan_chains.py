@@ -54,7 +54,7 @@ def estimated_chain(
     blocks = [
         Block(
             group.layers[0],
-            _options(network, positions, group, kept, _classes(table, k)),
+            folding_options(network, positions, group, kept, stream_classes(table, k)),
             group.layers,
         )
         for k, (positions, group, kept) in enumerate(
@@ -66,17 +66,30 @@ def estimated_chain(
         _boundary(network, Cut(number), boundary)
         for number, boundary in zip(numbers, table.boundaries, strict=False)
     ]
-    chain = Chain(
+    chain = network_chain(
+        network, Source.FINN_ESTIMATE, tuple(blocks), tuple(boundaries), table.uncounted
+    )
+    return chain if every_option else without_dominated(chain)
+
+
+def network_chain(
+    network: Network,
+    source: Source,
+    blocks: tuple[Block, ...],
+    boundaries: tuple[Boundary, ...],
+    uncounted: tuple[str, ...] = (),
+) -> Chain:
+    """``blocks`` and ``boundaries`` with what is known of ``network`` itself."""
+    return Chain(
         network=network.name,
-        source=Source.FINN_ESTIMATE.value,
-        blocks=tuple(blocks),
-        boundaries=tuple(boundaries),
+        source=source.value,
+        blocks=blocks,
+        boundaries=boundaries,
         input_bytes=bytes_per_image(int(np.prod(network.input_shape)), network.input_type.bits),
         output_bytes=bytes_per_image(int(np.prod(network.output_shape)), network.output_type.bits),
         network_sha256=network.sha256,
-        uncounted=table.uncounted,
+        uncounted=uncounted,
     )
-    return chain if every_option else without_dominated(chain)
 
 
 def planned_folding(chain: Chain, parts: Sequence[PlannedPart]) -> Folding:
@@ -110,13 +123,17 @@ def _rows(
     return rows
 
 
-def _options(
+def folding_options(
     network: Network,
     positions: range,
     group: GroupTable,
     rows: NDArray[np.int64],
     streams: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> tuple[FoldingOption, ...]:
+    """The foldings in ``rows`` of ``group``: the layers ``positions`` of ``network``.
+
+    ``streams``: of :func:`stream_classes`.
+    """
     into, out = streams
     fill = fill_cycles(network, positions, group.cycles)
     drain = drain_cycles(network, positions, group.cycles, group.simd)
@@ -126,7 +143,7 @@ def _options(
         options.append(
             FoldingOption(
                 name=option_name(fold),
-                use=_use(group.counts[row]),
+                use=counts_used(group.counts[row]),
                 cycles=int(group.cycles[row]),
                 fill=int(fill[row]),
                 drain=int(drain[row]),
@@ -144,7 +161,9 @@ def option_name(folding: LayerFolding) -> str:
     return f"SIMD {folding.simd} PE {folding.pe}{memory}"
 
 
-def _classes(table: FoldingTable, position: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def stream_classes(
+    table: FoldingTable, position: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each row of a group, the indices of its widths in the boundaries beside it.
 
     0 at the ends of the network, where nothing converts.
@@ -162,16 +181,22 @@ def _boundary(network: Network, cut: Cut, table: BoundaryTable) -> Boundary:
     return Boundary(
         label=str(cut),
         bytes_per_image=cut_tensor(network, cut).bytes_per_image,
-        converters=Converters(
-            joint=tuple(tuple(_use(counts) for counts in row) for row in table.joint),
-            leave=tuple(_use(counts) for counts in table.leave),
-            enter=tuple(_use(counts) for counts in table.enter),
-        ),
+        converters=table_converters(table),
         split=cut.layer,
         pool=cut.pool,
     )
 
 
-def _use(counts: NDArray[np.float64]) -> Counts:
+def table_converters(table: BoundaryTable) -> Converters:
+    """The converters of a boundary, as the planner counts them."""
+    return Converters(
+        joint=tuple(tuple(counts_used(counts) for counts in row) for row in table.joint),
+        leave=tuple(counts_used(counts) for counts in table.leave),
+        enter=tuple(counts_used(counts) for counts in table.enter),
+    )
+
+
+def counts_used(counts: NDArray[np.float64]) -> Counts:
+    """A row of a table's counts in the planner's order; what FINN does not estimate is unknown."""
     known = dict(zip(COUNTED, counts.tolist(), strict=True))
     return tuple(known.get(name) for name in PLAN_RESOURCES)

@@ -128,7 +128,7 @@ def ask_finn(network: Network, device: str) -> FoldingTable:
         _boundary(estimates, result, source)
         for result, source in zip(results, sources[1:], strict=False)
     ]
-    counted = {node.kind for node in nodes if any(_counts([node]))}
+    counted = {node.kind for node in nodes if any(counts_of([node]))}
     uncounted = {node.kind for node in nodes} - counted
     return FoldingTable(tuple(groups), tuple(boundaries), tuple(sorted(uncounted)))
 
@@ -162,7 +162,7 @@ def _group(
         cycles=_integers(max(node.cycles or 0 for node in nodes) for nodes in within),
         width_in=_integers(layers[0].source.width for layers in asked),
         width_out=_integers(0 if end is None else end.width for end in ends),
-        counts=np.array([_counts(nodes) for nodes in within]),
+        counts=np.array([counts_of(nodes) for nodes in within]),
         accepted=np.array([all(not layer.refused for layer in layers) for layers in asked]),
     )
 
@@ -176,16 +176,17 @@ def _boundary(
         widths_in=_integers(into),
         joint=np.array(
             [
-                [_counts(estimates.between(results[one], sources[other], "")) for other in into]
+                [counts_of(estimates.between(results[one], sources[other], "")) for other in into]
                 for one in out
             ]
         ),
-        leave=np.array([_counts(estimates.to_wire(results[width])) for width in out]),
-        enter=np.array([_counts(estimates.from_wire(sources[width])) for width in into]),
+        leave=np.array([counts_of(estimates.to_wire(results[width])) for width in out]),
+        enter=np.array([counts_of(estimates.from_wire(sources[width])) for width in into]),
     )
 
 
-def _counts(nodes: Iterable[NodeEstimate]) -> list[float]:
+def counts_of(nodes: Iterable[NodeEstimate]) -> list[float]:
+    """Their sums, by :data:`COUNTED`."""
     kept = list(nodes)
     return [float(sum(getattr(node, name) for node in kept)) for name in COUNTED]
 
