@@ -75,6 +75,28 @@ class OnnxGraph:
             if any(name in self._useful for name in node.output)
         ]
 
+    def nodes_on_data(self) -> list[onnx.NodeProto]:
+        """The nodes that work on the data and lead to the result, in graph order.
+
+        That is an order in which each finds what it reads, as ONNX demands of a file.
+        """
+        return [
+            node
+            for node in self._graph.node
+            if node.op_type != "Shape"
+            and self.computed_inputs(node)
+            and any(name in self._useful for name in node.output)
+        ]
+
+    def computed_inputs(self, node: onnx.NodeProto) -> list[str]:
+        """The inputs of ``node`` that are no parameters."""
+        return [name for name in node.input if name in self._dynamic]
+
+    def forks(self, tensor: str) -> bool:
+        """Whether ``tensor`` is read more than once; to be the result counts as being read."""
+        uses = sum(list(node.input).count(tensor) for node in self.consumers(tensor))
+        return uses + (tensor == self.result_name) > 1
+
     def constant(self, tensor: str) -> NDArray[Any]:
         """The value of a parameter, worked out from other parameters if need be."""
         if tensor in self._constants:

@@ -7,11 +7,13 @@ one (:mod:`finn_flows.qonnx_import`), behind the quantiser of the joint that it 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dse.errors import DseError, NetworkError
+from dse.errors import DseError, NetworkError, NetworkFileError
 from finn_flows.integer_type import IntegerType
 from finn_flows.network import Network
 from finn_flows.network_graph import Addition, Branch, GraphTensor, NetworkGraph
@@ -31,6 +33,19 @@ _PASSING = ("Dropout", "Flatten", "Identity", "MaxPool", "Reshape")
 _PASSED_OVER = (*ELEMENTWISE, "Cast", "Dropout", "Identity")
 
 
+def has_branches(path: Path) -> bool:
+    """Whether the graph in a QONNX file forks or joins, and so is no chain.
+
+    Raises NetworkFileError for a damaged file, NetworkError for several inputs or results.
+    """
+    with _naming(path):
+        graph = OnnxGraph(load_onnx(path))
+        return any(
+            len(graph.computed_inputs(node)) > 1 or any(map(graph.forks, node.output))
+            for node in graph.nodes_on_data()
+        ) or graph.forks(graph.input_name)
+
+
 def import_branches(source: Path | str | onnx.ModelProto, name: str | None = None) -> NetworkGraph:
     """The network in a QONNX file or model, which may fork and add.
 
@@ -42,8 +57,17 @@ def import_branches(source: Path | str | onnx.ModelProto, name: str | None = Non
     path = None if not isinstance(source, str | Path) else Path(source)
     model = source if path is None else load_onnx(path)
     assert not isinstance(model, str | Path)
-    try:
+    with _naming(path):
         return _Reader(model).graph(name or (path.stem if path else model.graph.name) or "network")
+
+
+@contextmanager
+def _naming(path: Path | None) -> Iterator[None]:
+    """Errors of a graph name its file."""
+    try:
+        yield
+    except NetworkFileError:
+        raise
     except DseError as error:
         raise NetworkError(
             error.message,
@@ -55,12 +79,15 @@ def import_branches(source: Path | str | onnx.ModelProto, name: str | None = Non
 
 class _Reader:
     def __init__(self, model: onnx.ModelProto) -> None:
+        _check_feed_forward(model)
         self._model = _with_shapes(model)
         self._graph = OnnxGraph(self._model)
         self._shapes = _tensor_shapes(self._model)
         for tensor, shape in self._shapes.items():
             self._graph.know_shape(tensor, shape)
-        self._nodes = self._in_order()
+        self._nodes = self._graph.nodes_on_data()
+        for node in self._nodes:
+            self._check(node)
         self._steps: list[Branch | Addition] = []
         self._tensors: dict[str, GraphTensor] = {}
         self._layers = 0
@@ -76,39 +103,12 @@ class _Reader:
         for node in self._nodes:
             if self._is_addition(node):
                 self._add_branches(self._add_addition(node))
-            elif self._forks(node.output[0]) and not self._ends_addition(node.output[0]):
+            elif self._graph.forks(node.output[0]) and not self._ends_addition(node.output[0]):
                 self._add_branches(node.output[0])
         return NetworkGraph(name, source, result, tuple(self._steps), self._tensors)
 
-    def _in_order(self) -> list[onnx.NodeProto]:
-        """The nodes that work on the data, each behind those it reads; first come first."""
-        import networkx
-
-        nodes = [
-            node
-            for node in self._model.graph.node
-            if any(not self._graph.is_constant(name) for name in node.input)
-            and node.op_type != "Shape"
-        ]
-        reads = networkx.DiGraph()
-        reads.add_nodes_from(range(len(nodes)))
-        makers = {name: position for position, node in enumerate(nodes) for name in node.output}
-        for position, node in enumerate(nodes):
-            reads.add_edges_from((makers[name], position) for name in node.input if name in makers)
-        try:
-            order = list(networkx.lexicographical_topological_sort(reads))
-        except networkx.NetworkXUnfeasible as error:
-            cycle = [nodes[edge[0]] for edge in networkx.find_cycle(reads)]
-            raise NetworkError(
-                "the graph has a cycle: " + ", ".join(map(node_label, cycle)),
-                expected="a feed-forward graph",
-            ) from error
-        for node in nodes:
-            self._check(node)
-        return [nodes[position] for position in order]
-
     def _check(self, node: onnx.NodeProto) -> None:
-        computed = [name for name in node.input if name and not self._graph.is_constant(name)]
+        computed = self._graph.computed_inputs(node)
         if node.op_type not in SUPPORTED_OPERATORS:
             raise NetworkError(f"{node_label(node)} is not supported", choices=_SUPPORTED)
         if len(computed) > 1 and not self._is_addition(node):
@@ -122,12 +122,7 @@ class _Reader:
             )
 
     def _is_addition(self, node: onnx.NodeProto) -> bool:
-        return node.op_type == "Add" and not any(map(self._graph.is_constant, node.input))
-
-    def _forks(self, tensor: str) -> bool:
-        readers = self._graph.consumers(tensor)
-        uses = sum(list(node.input).count(tensor) for node in readers)
-        return uses + (tensor == self._graph.result_name) > 1
+        return node.op_type == "Add" and len(self._graph.computed_inputs(node)) > 1
 
     def _ends_addition(self, tensor: str) -> bool:
         """Whether the tensor is what an addition gives, whose branches follow it already."""
@@ -161,7 +156,7 @@ class _Reader:
         readers = self._graph.consumers(tensor)
         return (
             tensor == self._graph.result_name
-            or self._forks(tensor)
+            or self._graph.forks(tensor)
             or any(map(self._is_addition, readers))
         )
 
@@ -282,6 +277,27 @@ class _Reader:
         if quantiser.op_type == "BipolarQuant":
             return IntegerType.bipolar()
         return integer_type_of(quantiser, self._graph.constant(quantiser.input[3]))
+
+
+def _check_feed_forward(model: onnx.ModelProto) -> None:
+    """NetworkError naming the nodes of a cycle."""
+    import networkx
+
+    nodes = list(model.graph.node)
+    makers = {name: position for position, node in enumerate(nodes) for name in node.output}
+    reads = networkx.DiGraph(
+        (makers[name], position)
+        for position, node in enumerate(nodes)
+        for name in node.input
+        if name in makers
+    )
+    if networkx.is_directed_acyclic_graph(reads):
+        return
+    cycle = [nodes[maker] for maker, _ in networkx.find_cycle(reads)]
+    raise NetworkError(
+        "the graph has a cycle: " + ", ".join(map(node_label, cycle)),
+        expected="a feed-forward graph",
+    )
 
 
 def _sum_type(one: IntegerType, other: IntegerType) -> IntegerType:
