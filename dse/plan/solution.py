@@ -14,7 +14,7 @@ class Solution:
     """A plan and what it comes to.
 
     ``bound``: no plan has less of ``objective`` (None: nothing is proved); ``method``: what found
-    it, ``labels``, ``search`` or ``milp`` (docs/planner.md).
+    it, ``segments``, ``labels``, ``search`` or ``milp`` (docs/planner.md).
     """
 
     parts: tuple[PlannedPart, ...]

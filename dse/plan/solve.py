@@ -9,6 +9,7 @@ from dse.plan.plan import evaluate
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import Query
 from dse.plan.search import best_parts
+from dse.plan.settled_plan import is_settled, settled_plan
 from dse.plan.solution import Solution
 
 __all__ = ["Solution", "solve"]
@@ -19,6 +20,12 @@ def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()
 
     Raises PlanError where no plan is within the limits.
     """
+    objectives = (objective, *then)
+    if is_settled(problem, objectives):
+        settled = settled_plan(problem, objectives)
+        if settled is not None:
+            metrics = evaluate(problem, settled)
+            return Solution(settled, metrics, objective, metrics.of(objective), "segments")
     query = Query.of(problem, objective)
     parts = best_parts(query)
     if parts is None:
