@@ -144,6 +144,80 @@ def keygen(out: Path | None, force: bool) -> None:
     click.echo(f"{folder / SECRET_FILE}: new key; public key {keys.public}")
 
 
+@boards.command(short_help="Measure the links between the boards.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--boards",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="boards.toml. [default: two boards emulated on this machine]",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1, max=100_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Messages of each size.",
+)
+@click.option("--tls", is_flag=True, help="With TLS on every link, as `dse deploy --tls`.")
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of your CURVE key. [default: the user's configuration folder]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/links.json"),
+    show_default=True,
+    metavar="FILE",
+    help="Where to write it, for `dse plan --links`.",
+)
+@json_option
+def measure(
+    names: tuple[str, ...],
+    path: Path | None,
+    repeats: int,
+    tls: bool,
+    keys: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Time messages of 64 B to 64 kB from each board (or of those named) to the next.
+
+    With the transport of `dse deploy`. Nothing stays on a board.
+    """
+    from dse.deploy.deploy_progress import deploy_progress
+    from dse.deploy.link_measurement import measure_links
+
+    with deploy_progress(quiet=as_json) as progress:
+        found = measure_links(
+            path, names, repeats=repeats, tls=tls, keys=keys, on_step=progress.step
+        )
+        found.write(out)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=1))
+        return
+    _print_rows(
+        ("from", "to", "per message", "per kB", "64 kB", "off by"),
+        [
+            (
+                link.source,
+                link.target,
+                f"{link.message_s * 1e6:.1f} µs",
+                f"{link.byte_s * 1e9:.2f} µs",
+                f"{(link.message_s + 65536 * link.byte_s) * 1e3:.3f} ms",
+                f"{100 * link.misfit:.0f} %",
+            )
+            for link in (found.host, *found.hops)
+        ],
+    )
+    click.echo(f"\n{out}")
+
+
 def _print_checks(found: list[BoardCheck]) -> None:
     """One line per board; what is wrong stands last, in full."""
     rows = []

@@ -42,17 +42,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_help_names_the_commands_and_loads_nothing(tmp_path: Path) -> None:
-    for arguments in ((), ("add",), ("list",), ("check",), ("keygen",)):
+    for arguments in ((), ("add",), ("list",), ("check",), ("keygen",), ("measure",)):
         assert invoke("boards", *arguments, "--help").returncode == 0
         loaded = loaded_modules("boards", *arguments, "--help", cwd=tmp_path)
         assert not loaded & {"asyncssh", "zmq", "numpy", "pydantic", "rich", "tomllib"}
     said = invoke("boards", "--help").stdout
-    assert re.findall(r"^  (\w+)  +\w", said, re.MULTILINE) == ["add", "check", "keygen", "list"]
+    assert re.findall(r"^  (\w+)  +\w", said, re.MULTILINE) == [
+        *("add", "check", "keygen", "list", "measure")
+    ]
 
 
 def test_mistakes_are_one_line(here: Path) -> None:
     assert error_line(invoke("boards", "chek")) == (
-        "no such command 'chek' (choose from add, check, keygen, list)"
+        "no such command 'chek' (choose from add, check, keygen, list, measure)"
     )
     for option in ("--address", "--engine", "--boards", "--key", "--link"):
         said = error_line(

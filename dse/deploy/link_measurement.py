@@ -1,0 +1,185 @@
+"""``dse boards measure``: what a message, and a byte of it, costs on each link between boards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.atomic_write import atomic_write
+from dse.deploy.board import Board
+from dse.deploy.boards_file import choose_boards, read_boards
+from dse.deploy.deploy_plan import local_boards
+from dse.deploy.key_files import ClientKeys, client_keys
+from dse.deploy.link_probe import LinkSamples, probe_links
+from dse.deploy.nodes import Nodes
+from dse.errors import InputError
+
+FORMAT, VERSION = "split-dse/links", 1
+#: Bytes of a message: from a cut of CnvW2A2's narrowest layers to far more than any of its cuts.
+SIZES = (64, 256, 1024, 4096, 16384, 65536)
+REPEATS = 100
+EMULATED_BOARDS = 2
+HOST = "host"
+METHOD = (
+    "One message at a time through stages that pass it on; a link's time is from a message "
+    "computed (at the client: sent) to its being started on in the next stage (at the client: "
+    "received). Of each size the median of the repeats; over the sizes message_s + bytes * byte_s "
+    "by least squares of relative differences, neither below 0. The host's is the mean of the link "
+    "to the first board and of that from the last one back. All links together are exact by this "
+    "computer's clock; between neighbours the error of their clocks may shift a part of message_s."
+)
+
+
+@dataclass(frozen=True)
+class MeasuredLink:
+    """From ``source`` to ``target`` (names of boards, or ``host``): ``message_s`` seconds for a
+    message and ``byte_s`` for each byte. ``misfit``: the greatest share by which that differs from
+    what was timed of a size."""
+
+    source: str
+    target: str
+    message_s: float
+    byte_s: float
+    misfit: float
+    samples: LinkSamples
+
+    def to_json(self) -> dict[str, Any]:
+        """As docs/formats.md has it."""
+        times = zip(self.samples.sizes, self.samples.seconds, self.samples.spread, strict=True)
+        return {
+            "from": self.source,
+            "to": self.target,
+            "message_s": self.message_s,
+            "byte_s": self.byte_s,
+            "misfit": self.misfit,
+            "points": [
+                {"bytes": size, "seconds": float(median), "spread_s": float(spread)}
+                for size, median, spread in times
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class LinkMeasurement:
+    """``host``: between this computer and the first and the last of ``boards``; ``hops``: from each
+    to the next."""
+
+    boards: tuple[str, ...]
+    addresses: tuple[str | None, ...]
+    tls: bool
+    repeats: int
+    host: MeasuredLink
+    hops: tuple[MeasuredLink, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As docs/formats.md has it."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "method": METHOD,
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "tool_versions": {name: version(name) for name in ("split-dse", "pyzmq")},
+            "boards": [
+                {"name": name, "address": address, "emulated": address is None}
+                for name, address in zip(self.boards, self.addresses, strict=True)
+            ],
+            "tls": self.tls,
+            "repeats": self.repeats,
+            "host": self.host.to_json(),
+            "hops": [link.to_json() for link in self.hops],
+        }
+
+    def write(self, path: Path) -> None:
+        """OutputError where that cannot be."""
+        atomic_write(path, json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
+
+
+def measure_links(
+    file: Path | None = None,
+    names: Sequence[str] = (),
+    *,
+    repeats: int = REPEATS,
+    sizes: Sequence[int] = SIZES,
+    tls: bool = False,
+    keys: Path | None = None,
+    on_step: Callable[[str], None] = lambda text: None,
+) -> LinkMeasurement:
+    """Between the boards of ``file``, or those named, in that order; without a file between two
+    emulated ones. Whatever happens, nothing is left on any board.
+
+    Raises InputError for fewer than two boards, DeployError for a board that cannot be reached.
+    """
+    own = client_keys(keys)
+    boards, addresses = _boards(file, names, own)
+    if len(boards) < 2:
+        raise InputError("one board has no link to another", where=file, expected="two or more")
+    on_step("starting the boards")
+    with tempfile.TemporaryDirectory(prefix="dse-links-") as folder, Nodes(boards, own) as nodes:
+        probed = probe_links(nodes, sizes, repeats, Path(folder), secure=tls, on_step=on_step)
+    called = [board.name for board in boards]
+    there, *hops, back = probed
+    host = LinkSamples(
+        there.sizes, (there.seconds + back.seconds) / 2, np.maximum(there.spread, back.spread)
+    )
+    return LinkMeasurement(
+        boards=tuple(called),
+        addresses=tuple(addresses),
+        tls=tls,
+        repeats=repeats,
+        host=fitted(HOST, f"{called[0]}, {called[-1]}", host),
+        hops=tuple(
+            fitted(source, target, one)
+            for (source, target), one in zip(pairwise(called), hops, strict=True)
+        ),
+    )
+
+
+def fitted(source: str, target: str, samples: LinkSamples) -> MeasuredLink:
+    """The line through ``samples`` whose relative differences have the least squares."""
+    sizes = np.asarray(samples.sizes, dtype=np.float64)
+    # Where clocks disagree a time may come out as nothing, or below: it then weighs as a
+    # microsecond does.
+    scale = np.maximum(samples.seconds, 1e-6)
+    terms = np.stack([np.ones_like(sizes), sizes], axis=1) / scale[:, None]
+    wanted = samples.seconds / scale
+    # Neither cost is below 0: the best without bounds, else the best with one of them 0.
+    best = np.zeros(2)
+    for used in ([0, 1], [0], [1]):
+        costs = np.zeros(2)
+        costs[used] = np.linalg.lstsq(terms[:, used], wanted, rcond=None)[0]
+        better = _squares(terms @ costs - wanted) < _squares(terms @ best - wanted)
+        if (costs >= 0).all() and better:
+            best = costs
+    misfit = float(np.max(np.abs(terms @ best - wanted)))
+    return MeasuredLink(source, target, float(best[0]), float(best[1]), misfit, samples)
+
+
+def _squares(differences: NDArray[np.float64]) -> float:
+    return float(differences @ differences)
+
+
+def _boards(
+    file: Path | None, names: Sequence[str], keys: ClientKeys
+) -> tuple[Sequence[Board], list[str | None]]:
+    """The boards, and the address of each; None for an emulated one."""
+    if file is None:
+        if names:
+            raise InputError("boards are named, but no file of boards", expected="--boards FILE")
+        return local_boards(EMULATED_BOARDS, "onnx", keys), [None] * EMULATED_BOARDS
+    from dse.deploy.ssh_board import SshBoard
+
+    entries = choose_boards(read_boards(file), names, file)
+    return (
+        [SshBoard(entry, client_key=keys.public) for entry in entries],
+        [entry.address for entry in entries],
+    )
