@@ -38,7 +38,8 @@ class BoardStates:
         self._kind_of = {board: k for k, kind in enumerate(kinds) for board in kind.boards}
         self._steps: dict[State, list[BoardStep]] = {}
         self._own_links = len(problem.fleet.links) > 1
-        self.any_order = problem.fleet.any_order
+        # Boards of one kind in any order are as good as in theirs.
+        self.any_order = problem.fleet.any_order and len(kinds) > 1
         self.start: State = (0,) * (len(kinds) if self.any_order else 1) + (0,)
 
     def columns(self, state: State) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from dse.plan.plan import PlannedPart
 from dse.plan.plan_labels import PlanLabels
 from dse.plan.query import SAME, Query
+from dse.plan.reach import Reach, can_reach
 
 
 def least_interval(query: Query) -> tuple[PlannedPart, ...] | None:
@@ -23,12 +24,16 @@ def least_interval(query: Query) -> tuple[PlannedPart, ...] | None:
         # The greatest first: most problems that allow no plan do not allow one however slow.
         middle = (low + high) // 2 if found is not None else high - 1
         most = query.most.to("interval", values[middle] * (1 + SAME))
-        plan = PlanLabels(query.ask(None, most)).best()
+        plan = _within(query.ask(None, most))
         if plan is None:
             low = middle + 1
         else:
             found, high = plan, middle
     return found
+
+
+def _within(query: Query) -> tuple[PlannedPart, ...] | None:
+    return Reach(query).plan() if can_reach(query) else PlanLabels(query).best()
 
 
 def _candidates(query: Query) -> np.ndarray:
