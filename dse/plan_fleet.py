@@ -114,7 +114,7 @@ def _slowest(entries: Sequence[BoardEntry], ideal: str) -> Link:
     if not known:
         return Link(ideal)
     rate, text = min(known)
-    return Link(text, byte_s=8 / rate)
+    return Link(f"{text}, a message's own cost unknown", byte_s=8 / rate)
 
 
 def _known(name: str, board_file: Path | None) -> LibraryBoard:

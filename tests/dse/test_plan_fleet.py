@@ -108,16 +108,17 @@ def test_the_file_of_dse_deploy_is_a_fleet(tmp_path: Path) -> None:
     assert at(middle.usable, "bram") == 0.9
     assert at(right.shell, "lut") == at(fleet(["U250"]).boards[0].shell, "lut")
     # A hop is as fast as the slower of its ends, as far as a speed is said.
-    assert [link.name for link in made.links] == ["100Mbit/s", "100Mbit/s"]
+    unknown = "a message's own cost unknown"
+    assert [link.name for link in made.links] == [f"100Mbit/s, {unknown}"] * 2
     assert made.host.byte_s == made.links[0].byte_s == 8 / 100e6
     # Where any two boards may be neighbours every link is as the slowest one.
     free = fleet_from_file(file, any_order=True)
-    assert free.links == (Link("100Mbit/s", byte_s=8e-8),)
+    assert free.links == (Link(f"100Mbit/s, {unknown}", byte_s=8e-8),)
     said = fleet_from_file(file, ["left", "right"], clock_mhz=50.0, reserve={"lut": 1})
     assert [board.clock_mhz for board in said.boards] == [50, 50]
     assert [at(board.shell, "lut") for board in said.boards] == [1, 1]
     assert at(said.boards[0].shell, "bram") == 2.5
-    assert [link.name for link in said.links] == ["1Gbit/s"]
+    assert said.links == (Link(f"1Gbit/s, {unknown}", byte_s=8e-9),)
     given = fleet_from_file(file, link=Link("given", 1.0), host=Link("h", 2.0))
     assert given.links == (Link("given", 1.0),)
     assert given.host == Link("h", 2.0)

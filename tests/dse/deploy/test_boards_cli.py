@@ -87,12 +87,16 @@ def test_boards_are_added_and_listed(here: Path) -> None:
     assert written[0]["port"] == 2222
     assert written[1] == {"name": "right", "address": "h", "engine": "onnx"}
 
+    of_finn = ("boards", "add", "third", "--address", "h", "--engine", "onnx", "--board", "Ultra96")
+    assert invoke(*of_finn).returncode == 0
     lines = invoke("boards", "list").stdout.splitlines()
+    assert lines[3].split() == ["third", "h", "onnx", "Ultra96"]
     assert lines[0].split() == ["board", "address", "user", "port", "engine", "part", "link"]
     assert lines[1].split()[:6] == ["left", "10.0.0.2", "root", "2222", "pynq", "xc7z020clg400-1"]
     assert lines[2].split() == ["right", "h", "onnx"]
     listed = json.loads(invoke("boards", "list", "--json").stdout)["boards"]
-    assert [board["name"] for board in listed] == ["left", "right"]
+    assert [board["name"] for board in listed] == ["left", "right", "third"]
+    assert (listed[2]["board"], listed[2]["part"]) == ("Ultra96", None)
     assert listed[0]["link"] == '1Gbit/s "switched"'
     assert listed[1]["port"] is listed[1]["user"] is None
     assert "there is a board 'left' already" in error_line(
