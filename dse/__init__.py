@@ -4,6 +4,7 @@
 >>> sweep = dse.sweep()                    # every split of CnvW2A2, estimated and built
 >>> dse.table(sweep)                       # Table I beside the published figures
 >>> dse.choose(sweep, by="traffic").split  # where to cut
+>>> dse.plan_network().splits              # where to cut, how to fold: the quickest plan, proved
 >>> dse.run(None, "digits", split=5)       # through both parts, the wire between
 >>> dse.deploy_network(None, split=5)      # on two boards, measured
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         load,
         open_boards,
         open_sweep,
+        plan_network,
         run,
         sweep,
         table,
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "open_boards",
     "open_sweep",
+    "plan_network",
     "run",
     "sweep",
     "table",

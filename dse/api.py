@@ -1,10 +1,11 @@
 """The public functions: ``import dse`` and call them. The command line is a thin layer over these.
 
 Networks come from :func:`load`; :func:`sweep` builds every candidate split, :func:`table` and
-:func:`choose` read it; :func:`cut` gives both parts of one split and :func:`run` runs pictures.
-:func:`deploy_network` runs the parts on boards; :func:`infer` asks a service that keeps them there;
-:class:`dse.FardApi` runs any application on :func:`open_boards`.
-Every error a caller can cause is a :class:`dse.DseError` with a one-line message.
+:func:`choose` read it; :func:`plan_network` finds the best cuts, foldings and boards; :func:`cut`
+gives both parts of one split and :func:`run` runs pictures. :func:`deploy_network` runs the parts
+on boards; :func:`infer` asks a service that keeps them there; :class:`dse.FardApi` runs any
+application on :func:`open_boards`. Every error a caller can cause is a :class:`dse.DseError` with a
+one-line message.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dse.deploy.nodes import Nodes
     from dse.executors.interface import Executor
     from dse.picture_run import Run
+    from dse.plan_result import PlanResult
     from dse.split_choice import Choice
     from dse.sweep_driver import Progress
     from dse.swept import Sweep
@@ -185,6 +187,82 @@ def choose(
         reserve=reserve,
         regions=parse_regions(regions),
     )
+
+
+def plan_network(
+    network: LoadedNetwork | str | None = None,
+    *,
+    model: str | Path | None = None,
+    objective: str = "throughput",
+    pareto: Sequence[str] = (),
+    boards: str | Path | None = None,
+    board_names: Sequence[str] = (),
+    clock_mhz: float | None = None,
+    any_order: bool = False,
+    fps: float | None = None,
+    batch: int = 20,
+    max_latency: float | None = None,
+    max_bytes: int | None = None,
+    max_boards: int | None = None,
+    usable: Mapping[str, float] | None = None,
+    reserve: Mapping[str, float] | None = None,
+    use_all: bool | None = None,
+    replicas: int = 1,
+    splits: Collection[int] = (),
+    link_bits_per_second: float | None = None,
+    links: str | Path | None = None,
+    folding: str | None = None,
+    source: str | None = None,
+    sweep: str | Path = DEFAULT_OUT,
+    explained: bool = True,
+) -> PlanResult:
+    """The best cuts, foldings and boards, proved and explained (docs/planning.md).
+
+    ``network``: of :func:`load`, or its ``weights``; ``model``: in its place a QONNX file of any
+    graph, or the name of one of the larger networks. ``objective``: ``throughput``, ``latency``,
+    ``batch`` (of so many images), ``boards``, ``traffic``, ``balance`` or ``scarcest``; ``pareto``:
+    two or three of them to be traded off. ``board_names``: boards of FINN, two PYNQ-Z1 by default;
+    or of the file ``boards``. ``usable``: greatest share of each resource, ``reserve``: counts kept
+    for the shell. ``use_all``: every board, by default for ``traffic``, ``balance`` and
+    ``scarcest``. ``splits``: cuts that must be there. ``links``: what ``dse boards measure`` found.
+    ``folding``: ``free`` or as of :func:`sweep`; ``source``: whose numbers, of ``sweep`` where it
+    is not ``finn-estimate``. ``explained``: with every other cut, and what more hardware would buy.
+
+    Raises PlanError, which names the limit in the way and the nearest plan, where none is allowed;
+    any other DseError for an argument that is not valid.
+    """
+    from dse.plan.fleet import Link
+    from dse.plan_request import PlanRequest, objective_named
+    from dse.plan_result import make_plan
+
+    link = None
+    if link_bits_per_second is not None:
+        link = Link("as given", byte_s=8 / link_bits_per_second)
+    request = PlanRequest(
+        network=None if model is not None else _loaded(network),
+        model=None if model is None else str(model),
+        boards=tuple(board_names),
+        boards_file=None if boards is None else Path(boards),
+        clock_mhz=clock_mhz,
+        usable=dict(usable or {}),
+        reserve=reserve,
+        link=link,
+        links=None if links is None else Path(links),
+        any_order=any_order,
+        objective=objective_named(objective),
+        batch=batch,
+        fps=fps,
+        max_latency=max_latency,
+        max_bytes=max_bytes,
+        max_boards=max_boards,
+        use_all=use_all,
+        replicas=replicas,
+        splits=frozenset(splits),
+        folding=folding,
+        source=source,
+        sweep=Path(sweep),
+    )
+    return make_plan(request, [objective_named(name) for name in pareto], explained=explained)
 
 
 def cut(

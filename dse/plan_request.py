@@ -30,15 +30,16 @@ _SOURCES = tuple(source.value for source in Source if source is not Source.PAPER
 class PlanRequest:
     """The options of ``dse plan``, as given; None where it was not.
 
-    ``model``: a QONNX file, of a chain of ours or of any graph; ``network``: in place of it and of
-    ``weights``. ``boards``: names of FINN's boards, or with ``boards_file`` of those in it.
-    ``usable``: greatest share of each resource; ``reserve``: counts kept for the shell.
-    ``fps``: images per second at least; times in seconds; ``max_bytes``: per image, over all links.
+    ``model``: a QONNX file, of a chain of ours or of any graph, a network file, or the name of one
+    of the larger networks; ``network``: in place of it and of ``weights``. ``links``: a file of
+    ``dse boards measure``. ``boards``: names of FINN's boards, or with ``boards_file`` of those in
+    it. ``usable``: greatest share of each resource, ``reserve``: counts kept for the shell. ``fps``
+    is images per second at least; times in seconds; ``max_bytes``: per image, over all links.
     ``splits``: cuts that must be there. ``folding``: ``free`` or what choose_folding takes.
     """
 
     weights: str | None = None
-    model: Path | None = None
+    model: str | None = None
     network: LoadedNetwork | None = None
     boards: tuple[str, ...] = ()
     boards_file: Path | None = None
@@ -47,6 +48,7 @@ class PlanRequest:
     usable: Mapping[str, float] = field(default_factory=dict)
     reserve: Mapping[str, float] | None = None
     link: Link | None = None
+    links: Path | None = None
     any_order: bool = False
     objective: Objective = Objective.THROUGHPUT
     batch: int = 20
@@ -73,6 +75,10 @@ class PlanRequest:
                 f"every board is to be used, and at most {self.max_boards}",
                 expected="one of --use-all and --max-boards",
             )
+        if self.link is not None and self.links is not None:
+            raise InputError("the links are given, and a file of links measured", expected="one")
+        if self.weights is not None and self.model is not None:
+            raise InputError("--weights and a model both name a network", expected="one of them")
         if self.boards_file is not None and self.board_file is not None:
             raise InputError("--boards and --board-file both say which boards", expected="one")
 
@@ -99,8 +105,24 @@ class PlanSubject:
     folding: Folding | None
 
 
+def objective_named(name: str) -> Objective:
+    """InputError, with the choices, for an unknown one."""
+    try:
+        return Objective(name)
+    except ValueError as error:
+        choices = [objective.value for objective in Objective]
+        raise InputError(f"unknown objective {name!r}", choices=choices) from error
+
+
 def plan_fleet(request: PlanRequest) -> Fleet:
     """The boards asked for; two PYNQ-Z1 by default. Raises as :mod:`dse.plan_fleet`."""
+    from dse.plan_links import read_links, with_links
+
+    boards = _boards(request)
+    return boards if request.links is None else with_links(boards, read_links(request.links))
+
+
+def _boards(request: PlanRequest) -> Fleet:
     from dse.plan_fleet import fleet, fleet_from_file
 
     usable = dict(request.usable) or None
@@ -134,13 +156,9 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
     numbers that the source does not have.
     """
     from dse.plan_chains import estimated_chain
-    from finn_flows.weights import load_weights
 
-    try:
-        loaded = request.network or load_weights(request.weights, request.model)
-    except NetworkError:
-        if request.model is None or not request.model.is_file():
-            raise
+    loaded = request.network or _loaded(request)
+    if loaded is None:
         return PlanSubject(_graph_chain(request, device), None, None)
     wanted = request.fixed_folding
     folding = None if wanted == FREE else choose_folding(wanted, loaded.network, loaded.folding)
@@ -152,7 +170,10 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
             f"{source.value} has counts of the folding that was swept, and of no other",
             expected=f"--folding published, auto or FILE, not {FREE}",
         )
-    raise InputError(f"no chain is made of the numbers of {source.value} yet")
+    from dse.plan_swept import swept_chain
+
+    chain = swept_chain(request.sweep, loaded.network, source.value, folding)
+    return PlanSubject(chain, loaded, folding)
 
 
 def plan_problem(request: PlanRequest, chain: Chain, fleet: Fleet) -> Problem:
@@ -185,6 +206,30 @@ def _positions(chain: Chain, splits: frozenset[int]) -> frozenset[int]:
         if split not in by_split:
             raise InputError(f"{chain.network} has no split {split}", choices=by_split)
     return frozenset(by_split[split] for split in splits)
+
+
+def _loaded(request: PlanRequest) -> LoadedNetwork | None:
+    """None for a model that is no chain of ours."""
+    from finn_flows.larger_networks import LARGER_NETWORKS, larger_network_file
+    from finn_flows.weights import load_weights
+
+    model = request.model
+    if model is None:
+        return load_weights(request.weights)
+    if model.endswith(".npz"):
+        return load_weights(model)
+    known = model in LARGER_NETWORKS
+    if not known and not model.endswith(".onnx"):
+        raise InputError(
+            f"no network is called {model!r}", choices=[*LARGER_NETWORKS, "FILE.onnx", "FILE.npz"]
+        )
+    path = larger_network_file(model) if known else Path(model)
+    try:
+        return load_weights(None, path)
+    except NetworkError:
+        if not path.is_file():
+            raise
+        return None
 
 
 def _graph_chain(request: PlanRequest, device: str) -> Chain:

@@ -17,6 +17,7 @@ from dse.plan_file import PLAN_FILE, PlanFile, plan_file, write_plan_file
 from dse.plan_record import plan_record
 from dse.plan_request import PlanRequest, plan_fleet, plan_problem, plan_subject
 from finn_flows.folding import Folding
+from reports.drawing import Drawing
 from reports.plan_record import PlanRecord
 
 #: What is put in order among plans that are equal by the objective.
@@ -26,17 +27,41 @@ PAGE = "plan.html"
 
 @dataclass(frozen=True)
 class PlanResult:
-    """A plan. ``explanation`` is None where none was asked for; ``pareto``: by ``trade_off``,
-    empty without. ``folding``: of the whole network, None where it is no chain of ours."""
+    """A plan.
+
+    ``explanation`` is None where none was asked for; ``pareto``: by ``trade_off``, empty without.
+    ``remarks``: where ``band`` comes from. ``folding``: of the whole network, None where it is no
+    chain of ours.
+    """
 
     problem: Problem
     solution: Solution
     then: tuple[Objective, ...]
     folding: Folding | None
     band: ErrorBand
+    remarks: tuple[str, ...]
     explanation: Explanation | None
     trade_off: tuple[Objective, ...]
     pareto: tuple[Solution, ...]
+
+    @property
+    def splits(self) -> tuple[int | None, ...]:
+        """After which layers it cuts; None for a cut of a graph that is no chain of ours."""
+        boundaries = self.problem.chain.boundaries
+        return tuple(boundaries[part.last - 1].split for part in self.solution.parts[:-1])
+
+    @property
+    def fps(self) -> float:
+        """Images per second."""
+        return 1 / self.solution.metrics.interval
+
+    @property
+    def drawing(self) -> Drawing:
+        """The Pareto plot, which a notebook shows. InputError without a trade-off."""
+        figures = self.figures()
+        if not figures:
+            raise InputError("no plans were traded off", expected="pareto=(...) of two or three")
+        return Drawing(figures["svg"], figures["png"])
 
     @property
     def file(self) -> PlanFile:
@@ -47,7 +72,11 @@ class PlanResult:
     def record(self) -> PlanRecord:
         """What is said of it."""
         return plan_record(
-            self.problem, self.solution, self.explanation, (self.trade_off, self.pareto)
+            self.problem,
+            self.solution,
+            self.explanation,
+            (self.trade_off, self.pareto),
+            self.remarks,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -105,14 +134,27 @@ def make_plan(
     folding = subject.folding
     if folding is None and subject.loaded is not None:
         folding = planned_folding(subject.chain, solution.parts)
-    band = ErrorBand()
+    band, seen = _band(request, problem)
     return PlanResult(
         problem,
         solution,
         then,
         folding,
         band,
+        seen,
         explain(problem, solution, then, band) if explained else None,
         tuple(dict.fromkeys(trade_off)),
         pareto(problem, tuple(dict.fromkeys(trade_off))) if trade_off else (),
     )
+
+
+def _band(request: PlanRequest, problem: Problem) -> tuple[ErrorBand, tuple[str, ...]]:
+    """The error band of the source, measured in the sweep at hand, and where it comes from."""
+    from dse.plan_bands import error_bands
+    from dse.plan_words import band_text
+
+    chain = problem.chain
+    found = error_bands(request.sweep, chain.network_sha256).get(chain.source)
+    if found is None or not found.against:
+        return ErrorBand(), (band_text(chain.source, None),)
+    return found.band, (band_text(chain.source, found),)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dse.counted import counted
-from dse.plan.chain import Chain
+from dse.plan.chain import PLAN_RESOURCES, Chain
 from dse.plan.explain import FASTER_LINK, MORE_RESOURCE, Alternative, Purchase
 from dse.plan.fleet import PlanBoard
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective, Problem
 from dse.plan.solve import Solution
+from dse.plan_bands import MeasuredBand
 from reports.resource_text import RESOURCE_TITLES
 
 #: What each objective makes best.
@@ -177,6 +178,24 @@ def purchase_text(problem: Problem, solution: Solution, purchase: Purchase) -> s
     if purchase.gain > 0:
         return f"{value} ({where})"
     return f"nothing: if it had to be used, {value} ({where})" if purchase.gain < 0 else "nothing"
+
+
+def band_text(source: str, band: MeasuredBand | None) -> str:
+    """How far the source's numbers have been off."""
+    if band is None:
+        return (
+            f"How far {source} is off is unknown here: no sweep at hand (--sweep) has the same "
+            "parts from a better source."
+        )
+    numbers = dict(zip(PLAN_RESOURCES, band.band.counts, strict=True)) | {
+        "cycles": band.band.cycles
+    }
+    said = [f"{RESOURCE_TITLES.get(name, name)} {numbers[name]:.0%}" for name in band.against]
+    against = ", ".join(sorted({better.value for better in band.against.values()}))
+    return (
+        f"{source} was off by as much as {', '.join(said)} against {against}, on "
+        f"{counted(band.parts, 'part')} of the sweep; what differs by less is undecided."
+    )
 
 
 def device_text(board: PlanBoard) -> str:

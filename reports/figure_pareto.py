@@ -62,13 +62,15 @@ def _draw(plot: ParetoPlot) -> Figure:
                 if plan.chosen is chosen
             ]
             if shown:
-                axes.plot(*zip(*shown, strict=True), marker, color=colour, zorder=3)
+                axes.plot(*zip(*shown, strict=True), marker, color=colour, zorder=3, clip_on=False)
         _label(axes, points, plot.plans)
         for axis, which in ((axes.xaxis, across), (axes.yaxis, up)):
             title, more_is_better = plot.axes[which]
             better = "more is better" if more_is_better else "less is better"
             axis.set_label_text(f"{title} ({better})")
         axes.margins(0.16)
+        axes.set_xlim(left=max(axes.get_xlim()[0], 0))
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
         axes.ticklabel_format(useOffset=False)
     drawings[0].set_title(f"{plot.network}: plans that none beats", loc="left")
     write_note(figure, _notes(plot), width=82)

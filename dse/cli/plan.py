@@ -61,7 +61,7 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
 
 
 @click.command(epilog="Objectives, and what each figure means: docs/planning.md.")
-@click.argument("model_file", required=False, type=click.Path(path_type=Path), metavar="[MODEL]")
+@click.argument("network", required=False, metavar="[MODEL]")
 @network_options
 @click.option(
     "--boards",
@@ -183,6 +183,12 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
     "--link-delay", type=Duration(), metavar="TIME", help="Of a message on every link, beside it."
 )
 @click.option(
+    "--links",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Links as `dse boards measure` found them, in place of --link.",
+)
+@click.option(
     "--explain/--no-explain",
     "explained",
     default=True,
@@ -199,7 +205,7 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
 )
 @json_option
 def plan(
-    model_file: Path | None,
+    network: str | None,
     weights: str | None,
     model: Path | None,
     boards_file: Path | None,
@@ -225,13 +231,15 @@ def plan(
     sweep: Path,
     link: float | None,
     link_delay: int | None,
+    links: Path | None,
     explained: bool,
     out: Path,
     as_json: bool,
 ) -> None:
     """Find the best cuts, foldings and boards for a network, proved and explained.
 
-    MODEL is a QONNX file; without it, --weights. Prints the plan, what is proved of it, why it cuts
+    MODEL is a QONNX or .npz file, or the name of a larger network (docs/planning.md); without it,
+    --weights. Prints the plan, what is proved of it, why it cuts
     nowhere else and what more hardware would buy, and writes plan.json, which `dse sweep`, `build`,
     `simulate` and `deploy` take with --plan.
     """
@@ -239,12 +247,12 @@ def plan(
     from dse.plan_result import make_plan
     from dse.resource_counts import parse_counts
 
-    if model_file is not None and model is not None:
+    if network is not None and model is not None:
         raise click.UsageError("MODEL and --model both name a network")
     result = make_plan(
         PlanRequest(
             weights=weights,
-            model=model_file or model,
+            model=network if model is None else str(model),
             boards=boards,
             boards_file=boards_file,
             board_file=board_file,
@@ -252,6 +260,7 @@ def plan(
             usable=_merged(limits),
             reserve=None if reserve is None else parse_counts(reserve),
             link=_link(link, link_delay),
+            links=links,
             any_order=any_order,
             objective=Objective(objective),
             batch=batch,

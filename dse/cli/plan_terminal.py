@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Boards side by side: more do not fit a line.
 _MOST_BOARDS = 3
+#: Of a trade-off; there may be hundreds.
+_MOST_PLANS = 20
 
 
 def print_plan(record: PlanRecord, console: Console) -> None:
@@ -67,8 +69,10 @@ def print_plan(record: PlanRecord, console: Console) -> None:
             console,
             f"Plans that none beats — {record.source}",
             record.pareto_headings,
-            record.pareto,
+            record.pareto[:_MOST_PLANS],
         )
+        if len(record.pareto) > _MOST_PLANS:
+            console.print(f"and {len(record.pareto) - _MOST_PLANS} more: on the page, and as JSON")
     console.print()
     for note in record.notes:
         console.print(Text(note))
