@@ -136,7 +136,7 @@ def folding_options(
     """
     into, out = streams
     fill = fill_cycles(network, positions, group.cycles)
-    drain = drain_cycles(network, positions, group.cycles, group.simd)
+    drain = drain_cycles(network, positions, group.cycles)
     options = []
     for row in rows:
         fold = group.folding(row)

@@ -121,13 +121,12 @@ def _option(
     cycles = np.array([max((layer.cycles or 0 for layer in layers), default=0)])
     if not cycles[0]:
         raise InputError(f"the cycles of {network.label(positions.start)} are unknown")
-    simd = np.array([folding.simd])
     return FoldingOption(
         name=option_name(folding),
         use=_sum(layers),
         cycles=int(cycles[0]),
         fill=int(fill_cycles(network, positions, cycles)[0]),
-        drain=int(drain_cycles(network, positions, cycles, simd)[0]),
+        drain=int(drain_cycles(network, positions, cycles)[0]),
         folding=((folding.simd, folding.pe, folding.weight_memory),),
     )
 

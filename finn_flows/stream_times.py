@@ -10,14 +10,12 @@ gives in ``cycles`` the next layer needs the first *n*: those up to the last of 
 (through the pools between), all of them if it is fully connected. ``fill = cycles * n / pixels``.
 
 *drain*: from the last of its input to its last result. That pixel is in the last *m* windows, for
-each of which it takes ``cycles / pixels``; only the first pass over the inputs, ``columns / SIMD``
-cycles, waits for them, and is done when the last of them comes.
-``drain = cycles * m / pixels - columns / SIMD + 1``.
+each of which it takes ``cycles / pixels``: ``drain = cycles * m / pixels``.
 
-What is left out: the registers between input and output, some ten cycles a layer; that windows come
-in bursts (none at the end of a row that has no padding); the pool's own work, a few cycles beside
-the layer whose result it takes; width converters and FIFOs. The measured error is in
-docs/planner.md.
+What is left out: that the first pass over a window's inputs need not wait for the last of them; the
+registers between input and output, some ten cycles a layer; that windows come in bursts (none at
+the end of a row that has no padding); the pool's own work, a few cycles beside the layer whose
+result it takes; width converters and FIFOs. The measured error is in docs/plan-numbers.md.
 """
 
 from __future__ import annotations
@@ -49,20 +47,16 @@ def fill_cycles(network: Network, positions: range, cycles: Cycles) -> Cycles:
     return -(-cycles * needed // pixels)
 
 
-def drain_cycles(
-    network: Network, positions: range, cycles: Cycles, simd: NDArray[np.int64]
-) -> Cycles:
-    """The drain of the same, for each of its foldings' ``cycles`` and ``simd``."""
+def drain_cycles(network: Network, positions: range, cycles: Cycles) -> Cycles:
+    """The drain of the same, for each of its foldings' ``cycles``."""
     at = _compute_position(network, positions)
     layer = network.layers[at]
-    assert not isinstance(layer, MaxPoolLayer)
     pixels, incoming = _pixels(network.shapes[at + 1]), _pixels(network.shapes[at])
     waiting = sum(
         pixels_needed(layer, network.shapes, at, result) == incoming
         for result in range(1, pixels + 1)
     )
-    drain = cycles * waiting // pixels - layer.weights[0].size // simd + 1
-    return np.clip(drain, 0, cycles)
+    return -(-cycles * waiting // pixels)
 
 
 def pixels_needed(layer: Layer, shapes: Sequence[Shape], position: int, results: int) -> int:

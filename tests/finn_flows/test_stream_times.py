@@ -80,16 +80,14 @@ def test_cnv_fills_by_windows_through_pools_and_dense_layers_wait_for_all() -> N
     assert shares[4:] == [1.0] * 5
 
 
-def test_what_is_left_after_the_last_pixel_is_its_windows_but_for_their_first_pass() -> None:
+def test_what_is_left_after_the_last_pixel_is_the_windows_that_it_is_in() -> None:
     network = random_cnv(0)
     groups = layer_groups(network)
-    # The published folding of layers 0 and 5: WMEM 72 with 9 passes of 27 / 3, and 73,728.
-    assert drain_cycles(network, groups[0], np.array([64800]), np.array([3])) == [72 - 9 + 1]
-    drain = drain_cycles(network, groups[5], np.array([73728]), np.array([8]))
-    assert drain == [73728 - 288 + 1]
+    # One window of layer 0, and the only one of layer 5, at the published folding.
+    assert drain_cycles(network, groups[0], np.array([64800])) == [72]
+    assert drain_cycles(network, groups[5], np.array([73728])) == [73728]
     padded = random_network(0, input_shape=(8, 8, 2), layers=("conv2", "conv2"), padding=(1, 1))
     # The last pixel is first in the window of (6, 6): two results of that row, and all of the last.
     late = sum(np.maximum.accumulate(last_pixels(padded, 1)) == 63)
-    drain = drain_cycles(padded, layer_groups(padded)[1], np.array([6400]), np.array([2]))
-    assert drain == [late * 100 - 9 + 1]
     assert late == 10
+    assert drain_cycles(padded, layer_groups(padded)[1], np.array([6400])) == [late * 100]
