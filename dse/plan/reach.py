@@ -174,7 +174,7 @@ class Reach:
     def _into(
         self, moves: list[_Move], fits: dict[tuple[int, int], Flags], last: int
     ) -> tuple[_Move, Flags]:
-        """A move to ``last`` and the cuts it may start at, by parts that surely fit if there are."""
+        """A move to ``last`` and where it may start, by parts that surely fit if there are."""
         for flags in (self._certain, fits):
             for move in moves:
                 rows = move.rows & flags[move.step.kind, move.step.replicas][:, last]
