@@ -141,11 +141,10 @@ class _Reader:
         while not self._is_joint(nodes[-1].output[0]):
             nodes.append(self._graph.consumers(nodes[-1].output[0])[0])
         result = nodes[-1].output[0]
+        kind = None if result == self._graph.result_name else self._type_of(result)
         network = self._network(tensor, nodes)
-        if result != self._graph.result_name:
-            kind = self._type_of(result)
-            if network.output_type != kind:
-                raise NetworkError(f"{result!r} is not of one type", expected=kind.name)
+        if kind is not None and network.output_type != kind:
+            raise NetworkError(f"{result!r} is not of one type", expected=kind.name)
         self._tensors.setdefault(
             tensor, GraphTensor(tensor, network.input_shape, network.input_type)
         )
