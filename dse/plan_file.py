@@ -74,6 +74,7 @@ class LinkEntry(_Entry):
     name: str
     message_s: _Seconds
     byte_s: _Seconds
+    delay_s: _Seconds = 0.0
     usable: Annotated[float, Field(gt=0, le=1)]
 
 
@@ -361,5 +362,9 @@ def _board(board: PlanBoard) -> BoardEntry:
 
 def _link(link: Link) -> LinkEntry:
     return LinkEntry(
-        name=link.name, message_s=link.message_s, byte_s=link.byte_s, usable=link.usable
+        name=link.name,
+        message_s=link.message_s,
+        byte_s=link.byte_s,
+        delay_s=link.delay_s,
+        usable=link.usable,
     )

@@ -86,8 +86,8 @@ def plan_record(
 
 def _summary(problem: Problem, solution: Solution) -> tuple[tuple[str, str], ...]:
     metrics = solution.metrics
-    hosts = [problem.fleet.host.seconds(problem.chain.input_bytes)]
-    hosts.append(problem.fleet.host.seconds(problem.chain.output_bytes))
+    hosts = [problem.fleet.host.late(problem.chain.input_bytes)]
+    hosts.append(problem.fleet.host.late(problem.chain.output_bytes))
     return (
         ("Cuts", cuts_text(problem.chain, solution.parts)),
         ("Boards", f"{metrics.boards} of {len(problem.fleet.boards)}"),
@@ -158,7 +158,7 @@ def _hops(problem: Problem, solution: Solution) -> tuple[PlannedHop, ...]:
                 f"{boards[part.boards[-1]].name} to {boards[following.boards[0]].name}",
                 f"{size:,}",
                 "nothing counted"
-                if not (link.message_s or link.byte_s)
+                if link.is_ideal
                 else f"{seconds_text(metrics.hop_seconds[position])} ({link.name})",
             )
         )
@@ -189,6 +189,6 @@ def _notes(problem: Problem, solution: Solution) -> list[str]:
     if len({board.part for board in fleet.boards}) > 1:
         notes.append("The counts are those of one device, for boards of several.")
     links = (*fleet.links, fleet.host)
-    if not any(link.message_s or link.byte_s for link in links):
+    if all(link.is_ideal for link in links):
         notes.append("Links take no time here: none was given or measured (--link).")
     return notes

@@ -163,7 +163,7 @@ def _purchases(problem: Problem, solution: Solution) -> list[tuple[Purchase, Pro
     bought = [
         (Purchase("board"), replace(fleet, boards=(*fleet.boards, more), links=links)),
     ]
-    if any(link.message_s or link.byte_s for link in (*fleet.links, fleet.host)):
+    if not all(link.is_ideal for link in (*fleet.links, fleet.host)):
         faster = replace(fleet, links=tuple(map(_faster, fleet.links)), host=_faster(fleet.host))
         bought.append((Purchase("link"), faster))
     scarcest = scarcest_resource(solution.metrics)
@@ -214,4 +214,5 @@ def _faster(link: Link) -> Link:
         name=f"{link.name}, {FASTER_LINK:g} times as fast",
         message_s=link.message_s / FASTER_LINK,
         byte_s=link.byte_s / FASTER_LINK,
+        delay_s=link.delay_s / FASTER_LINK,
     )

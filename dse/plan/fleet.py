@@ -37,18 +37,29 @@ class PlanBoard:
 class Link:
     """What carries an image from a board to the next: ``message_s + bytes * byte_s`` seconds.
 
-    The link is taken for that long, and an image is late by it. ``usable``: the greatest share of
-    its time that may be taken, above 0 to 1. ``name``: for people.
+    The link is taken for that long, and an image is late by it and by ``delay_s`` more, while the
+    link may carry others. ``usable``: the greatest share of its time that may be taken, above 0 to
+    1. ``name``: for people.
     """
 
     name: str = "ideal"
     message_s: float = 0.0
     byte_s: float = 0.0
     usable: float = 1.0
+    delay_s: float = 0.0
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether it takes no time at all."""
+        return not (self.message_s or self.byte_s or self.delay_s)
 
     def seconds(self, size: int) -> float:
-        """For an image of ``size`` bytes."""
+        """For which an image of ``size`` bytes takes the link."""
         return self.message_s + size * self.byte_s
+
+    def late(self, size: int) -> float:
+        """By which an image of ``size`` bytes is late, in seconds."""
+        return self.delay_s + self.seconds(size)
 
 
 @dataclass(frozen=True)

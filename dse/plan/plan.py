@@ -80,12 +80,13 @@ def evaluate(problem: Problem, parts: tuple[PlannedPart, ...]) -> Metrics:
     hop_seconds, hop_intervals = [], []
     for size, (part, following) in zip(hop_bytes, pairwise(parts), strict=True):
         link = fleet.link(max(part.boards), min(following.boards), size)
-        hop_seconds.append(link.seconds(size))
+        hop_seconds.append(link.late(size))
         side_by_side = min(len(part.boards), len(following.boards))
         hop_intervals.append(link.seconds(size) / link.usable / side_by_side)
-    ends = [fleet.host.seconds(size) for size in (chain.input_bytes, chain.output_bytes)]
-    interval = max(*intervals, *hop_intervals, *(end / fleet.host.usable for end in ends))
-    latency = sum(latencies) + sum(hop_seconds) + sum(ends)
+    ends = (chain.input_bytes, chain.output_bytes)
+    host_intervals = [fleet.host.seconds(size) / fleet.host.usable for size in ends]
+    interval = max(*intervals, *hop_intervals, *host_intervals)
+    latency = sum(latencies) + sum(hop_seconds) + sum(fleet.host.late(size) for size in ends)
     known = [_known(share[k] for share in shares) for k in range(len(PLAN_RESOURCES))]
     return Metrics(
         interval=interval,

@@ -159,15 +159,14 @@ class PlanLabels:
         size = query.bytes_at(position)
         before = 0 if self._states.any_order else state[0] - 1
         link = query.problem.fleet.link(before, step.first, size)
-        seconds = link.seconds(size)
-        interval = seconds / link.usable / min(state[-1], step.replicas)
+        interval = link.seconds(size) / link.usable / min(state[-1], step.replicas)
         if interval > query.most.interval:
             return None
         figures = figures.copy()
         if (column := self._column.get("interval")) is not None:
             figures[:, column] = np.maximum(figures[:, column], interval)
         if (column := self._column.get("latency")) is not None:
-            figures[:, column] += seconds
+            figures[:, column] += link.late(size)
         if (column := self._column.get("traffic")) is not None:
             figures[:, column] += size
         return figures

@@ -74,7 +74,7 @@ class Query:
     def of(cls, problem: Problem, objective: Objective | None) -> Query:
         """With the problem's own limits."""
         chain, fleet = problem.chain, problem.fleet
-        ends = [fleet.host.seconds(size) for size in (chain.input_bytes, chain.output_bytes)]
+        host, ends = fleet.host, (chain.input_bytes, chain.output_bytes)
         return cls(
             problem,
             Most.of(problem.limits),
@@ -82,7 +82,10 @@ class Query:
             block_arrays(chain),
             boundary_arrays(chain),
             kind_arrays(fleet),
-            (max(end / fleet.host.usable for end in ends), sum(ends)),
+            (
+                max(host.seconds(size) / host.usable for size in ends),
+                sum(host.late(size) for size in ends),
+            ),
         )
 
     def ask(self, objective: Objective | None, most: Most | None = None) -> Query:

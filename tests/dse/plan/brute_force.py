@@ -135,7 +135,7 @@ def _values(
     chain, fleet, limits = problem.chain, problem.fleet, problem.limits
     ends = [fleet.host.seconds(chain.input_bytes), fleet.host.seconds(chain.output_bytes)]
     interval = np.array([max(ends) / fleet.host.usable])
-    latency = np.array([sum(ends)])
+    latency = np.array([fleet.host.late(chain.input_bytes) + fleet.host.late(chain.output_bytes)])
     greatest = np.full((1, 6), -np.inf)
     least = np.full((1, 6), np.inf)
     traffic, hop_bytes = 0, 0
@@ -165,7 +165,7 @@ def _values(
             link = max(links, key=lambda one: one.seconds(size) / one.usable)
             both = min(len(own), len(boards[k + 1]))
             interval = np.maximum(interval, link.seconds(size) / link.usable / both)
-            latency = latency + link.seconds(size)
+            latency = latency + link.late(size)
     spread = np.where(np.isinf(greatest), 0.0, greatest - np.where(np.isinf(least), 0.0, least))
     columns = {
         "interval": interval,

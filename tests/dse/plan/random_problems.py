@@ -117,7 +117,7 @@ def random_fleet(draw: random.Random, boards: int, chain: Chain) -> Fleet:
     any_order = draw.random() < 0.4
     own_links = not any_order and boards > 1 and draw.random() < 0.4
     links = tuple(_link(draw) for _ in range(boards - 1 if own_links else 1))
-    host = Link("host", draw.choice([0.0, 1e-7]), 1e-10)
+    host = Link("host", draw.choice([0.0, 1e-7]), 1e-10, delay_s=draw.choice([0.0, 3e-7]))
     return Fleet(chosen, links, host, any_order)
 
 
@@ -127,6 +127,7 @@ def _link(draw: random.Random) -> Link:
         draw.choice([0.0, 1e-7, 5e-7]),
         draw.choice([0.0, 1e-10, 1e-9]),
         draw.choice([1.0, 1.0, 0.5, 0.1]),
+        draw.choice([0.0, 0.0, 1e-6]),
     )
 
 
