@@ -28,8 +28,8 @@ DEVICE = "xc7z020clg400-1"
 #: Streams of many widths, pools, padding, a depthwise layer, fully connected ones.
 SMALL = random_network(
     3,
-    input_shape=(8, 8, 3),
-    layers=("conv4", "depthwise", "pool", "conv6", "dense8", "dense4"),
+    input_shape=(6, 6, 3),
+    layers=("conv4", "depthwise", "pool", "conv6", "dense4", "dense2"),
     padding=(1, 1),
 )
 #: Everything bipolar but the picture, and the first FINN's words cannot hold a picture of.
