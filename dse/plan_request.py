@@ -35,7 +35,8 @@ class PlanRequest:
     ``dse boards measure``. ``boards``: names of FINN's boards, or with ``boards_file`` of those in
     it. ``usable``: greatest share of each resource, ``reserve``: counts kept for the shell. ``fps``
     is images per second at least; times in seconds; ``max_bytes``: per image, over all links.
-    ``splits``: cuts that must be there. ``folding``: ``free`` or what choose_folding takes.
+    ``splits``: cuts that must be there. ``cut_residual``: branches of a graph may be cut, too.
+    ``folding``: ``free`` or what choose_folding takes.
     """
 
     weights: str | None = None
@@ -60,6 +61,7 @@ class PlanRequest:
     use_all: bool | None = None
     replicas: int = 1
     splits: frozenset[int] = frozenset()
+    cut_residual: bool = False
     folding: str | None = None
     source: str | None = None
     sweep: Path = Path("build/sweep")
@@ -98,11 +100,12 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class PlanSubject:
-    """What is planned: ``loaded`` and ``folding`` (None: any) where it is a chain of ours."""
+    """What is planned. ``folding``: the one that is fixed; None: any. ``paper_split``: where the
+    paper cuts this network; None for another."""
 
     chain: Chain
-    loaded: LoadedNetwork | None
     folding: Folding | None
+    paper_split: int | None = None
 
 
 def objective_named(name: str) -> Objective:
@@ -156,15 +159,20 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
     numbers that the source does not have.
     """
     from dse.plan_chains import estimated_chain
+    from finn_flows.published_network import PAPER_SPLIT, is_cnv_w2a2
 
+    wanted, estimated = request.fixed_folding, request.counts_from is Source.FINN_ESTIMATE
+    if request.model is not None and wanted == FREE and estimated:
+        # The network itself is not needed, and loading a large one takes seconds.
+        return PlanSubject(_graph_chain(request, device), None)
     loaded = request.network or _loaded(request)
     if loaded is None:
-        return PlanSubject(_graph_chain(request, device), None, None)
-    wanted = request.fixed_folding
+        return PlanSubject(_graph_chain(request, device), None)
     folding = None if wanted == FREE else choose_folding(wanted, loaded.network, loaded.folding)
+    paper_split = PAPER_SPLIT if is_cnv_w2a2(loaded.network) else None
     source = request.counts_from
     if source is Source.FINN_ESTIMATE:
-        return PlanSubject(estimated_chain(loaded.network, device, folding), loaded, folding)
+        return PlanSubject(estimated_chain(loaded.network, device, folding), folding, paper_split)
     if folding is None:
         raise InputError(
             f"{source.value} has counts of the folding that was swept, and of no other",
@@ -173,7 +181,7 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
     from dse.plan_swept import swept_chain
 
     chain = swept_chain(request.sweep, loaded.network, source.value, folding)
-    return PlanSubject(chain, loaded, folding)
+    return PlanSubject(chain, folding, paper_split)
 
 
 def plan_problem(request: PlanRequest, chain: Chain, fleet: Fleet) -> Problem:
@@ -241,4 +249,4 @@ def _graph_chain(request: PlanRequest, device: str) -> Chain:
                 f"{name} {given} is for a chain of layers, and {request.model} is another graph"
             )
     assert request.model is not None
-    return planning_chain(request.model, device)
+    return planning_chain(request.model, device, cut_residual=request.cut_residual)

@@ -123,6 +123,7 @@ def make_plan(
     any other DseError for what is wrong in the request.
     """
     from dse.plan_chains import planned_folding
+    from dse.plan_words import paper_text
 
     if trade_off and len(set(trade_off)) not in (2, 3):
         raise InputError("a trade-off is between two or three different objectives")
@@ -132,17 +133,20 @@ def make_plan(
     then = tuple(name for name in _TIES if name is not request.objective)
     solution = solve(problem, request.objective, then)
     folding = subject.folding
-    if folding is None and subject.loaded is not None:
+    if folding is None and subject.chain.network_sha256:
         folding = planned_folding(subject.chain, solution.parts)
-    band, seen = _band(request, problem)
+    band, remarks = _band(request, problem)
+    explanation = explain(problem, solution, then, band) if explained else None
+    if explanation is not None and subject.paper_split is not None:
+        remarks = (*remarks, *paper_text(problem, solution, explanation, subject.paper_split))
     return PlanResult(
         problem,
         solution,
         then,
         folding,
         band,
-        seen,
-        explain(problem, solution, then, band) if explained else None,
+        remarks,
+        explanation,
         tuple(dict.fromkeys(trade_off)),
         pareto(problem, tuple(dict.fromkeys(trade_off))) if trade_off else (),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dse.counted import counted
 from dse.plan.chain import PLAN_RESOURCES, Chain
-from dse.plan.explain import FASTER_LINK, MORE_RESOURCE, Alternative, Purchase
+from dse.plan.explain import FASTER_LINK, MORE_RESOURCE, Alternative, Explanation, Purchase
 from dse.plan.fleet import PlanBoard
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective, Problem
@@ -178,6 +178,35 @@ def purchase_text(problem: Problem, solution: Solution, purchase: Purchase) -> s
     if purchase.gain > 0:
         return f"{value} ({where})"
     return f"nothing: if it had to be used, {value} ({where})" if purchase.gain < 0 else "nothing"
+
+
+def paper_text(
+    problem: Problem, solution: Solution, explanation: Explanation, split: int
+) -> tuple[str, ...]:
+    """The paper's choice beside the plan: a sentence, where balance is the objective."""
+    boundaries = problem.chain.boundaries
+    if solution.objective is not Objective.BALANCE:
+        return ()
+    papers = next(
+        (
+            one.plan
+            for one in explanation.alternatives
+            if one.plan is not None and boundaries[one.position - 1].split == split
+        ),
+        solution,
+    )
+    cuts = {boundaries[part.last - 1].split for part in papers.parts[:-1]}
+    if split not in cuts:
+        return (f"The paper cuts after layer {split}, which is not allowed here.",)
+    if papers is solution:
+        return (f"The paper cuts after layer {split}, too.",)
+    own, other = papers.metrics, solution.metrics
+    return (
+        f"The paper cuts after layer {split}: by {problem.chain.source} the boards then differ by up to "
+        f"{own.balance * 100:.2f} percentage points, the greatest share of a resource is "
+        f"{percent_text(own.scarcest)} and {own.traffic:,} bytes cross; with the plan "
+        f"{other.balance * 100:.2f}, {percent_text(other.scarcest)} and {other.traffic:,}.",
+    )
 
 
 def band_text(source: str, band: MeasuredBand | None) -> str:

@@ -6,6 +6,8 @@ from finn_flows.network import ConvLayer, MaxPoolLayer, Network
 
 #: What the paper and BNN-PYNQ call it.
 CNV_W2A2 = "CnvW2A2"
+#: After which layer the paper cuts it: its convolutions stay on the first board.
+PAPER_SPLIT = 5
 
 _INPUT_SHAPE = (32, 32, 3)
 #: Weights of layers 0-7; layer 8 has a row per class, padded to 64 in the published hardware.

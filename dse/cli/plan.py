@@ -154,6 +154,11 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
     help="Cut after layer K, whatever else is cut; may be repeated.",
 )
 @click.option(
+    "--cut-residual",
+    is_flag=True,
+    help="A graph may be cut within its branches, too: every tensor that crosses is sent.",
+)
+@click.option(
     "--folding",
     metavar="free|published|auto|FILE",
     help="free: any legal folding of each layer; else this one (as of `dse sweep`). [default: "
@@ -226,6 +231,7 @@ def plan(
     max_boards: int | None,
     replicas: int,
     splits: tuple[int, ...],
+    cut_residual: bool,
     folding: str | None,
     source: str | None,
     sweep: Path,
@@ -272,6 +278,7 @@ def plan(
             use_all=use_all,
             replicas=replicas,
             splits=frozenset(splits),
+            cut_residual=cut_residual,
             folding=folding,
             source=source,
             sweep=sweep,
