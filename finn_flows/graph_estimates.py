@@ -7,6 +7,7 @@ FIFOs that hold an image's values on the shorter side of a fork: FINN sizes them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -89,7 +90,7 @@ class _Asker:
         tensor = self._row.tensors[addition.result]
         first = self._row.tensors[addition.sources[0]]
         lanes = divisors(tensor.shape[-1])
-        asked = [self._add_nodes(stage, addition, lane) for lane in lanes]
+        asked = [addition_nodes(addition, self._row.tensors, lane, self._device) for lane in lanes]
         for nodes in asked:
             self._nodes += nodes
         count = len(lanes)
@@ -104,47 +105,6 @@ class _Asker:
             counts=np.array([counts_of(nodes) for nodes in asked]),
             accepted=np.ones(count, dtype=np.bool_),
         )
-
-    def _add_nodes(self, stage: Stage, addition: Addition, lanes: int) -> list[NodeEstimate]:
-        from onnx import helper
-
-        one, other = (self._row.tensors[name] for name in addition.sources)
-        result = self._row.tensors[addition.result]
-        shape = [1, *result.shape]
-        add = helper.make_node(
-            "ElementwiseAdd_hls",
-            ["one", "other"],
-            ["sum"],
-            domain=f"{_DOMAIN}.hls",
-            backend="fpgadataflow",
-            lhs_dtype=one.type.qonnx_name,
-            rhs_dtype=other.type.qonnx_name,
-            out_dtype=addition.sum_type.qonnx_name,
-            lhs_shape=shape,
-            rhs_shape=shape,
-            out_shape=shape,
-            PE=lanes,
-        )
-        # FINN gives thresholds the least type that holds them; one above the sum never counts.
-        kind = addition.sum_type
-        thresholds = IntegerType.covering(kind.minimum, kind.maximum + 1)
-        if kind.minimum >= 0:
-            thresholds = IntegerType.unsigned((kind.maximum + 1).bit_length())
-        threshold = helper.make_node(
-            "Thresholding_rtl",
-            ["sum", "thresholds"],
-            ["result"],
-            domain=f"{_DOMAIN}.rtl",
-            backend="fpgadataflow",
-            NumChannels=result.shape[-1],
-            PE=lanes,
-            numSteps=result.type.threshold_count,
-            inputDataType=kind.qonnx_name,
-            weightDataType=thresholds.qonnx_name,
-            outputDataType=result.type.qonnx_name,
-            numInputVectors=shape[:-1],
-        )
-        return [ask_node(node, stage.layers[0], self._device) for node in (add, threshold)]
 
     def _duplicates(self, tensor: GraphTensor, widths: NDArray[np.int64], copies: int) -> Counts:
         """Of the node that repeats ``tensor``, for each row's width."""
@@ -225,3 +185,48 @@ def _stream(tensor: GraphTensor, width: int) -> Stream:
 
 def _sum(nodes: tuple[NodeEstimate, ...]) -> Counts:
     return np.array(counts_of(nodes))
+
+
+def addition_nodes(
+    addition: Addition, tensors: Mapping[str, GraphTensor], lanes: int, device: str
+) -> list[NodeEstimate]:
+    """FINN's estimates of an adder and its thresholds that take ``lanes`` values a cycle."""
+    from onnx import helper
+
+    one, other = (tensors[name] for name in addition.sources)
+    result = tensors[addition.result]
+    shape = [1, *result.shape]
+    add = helper.make_node(
+        "ElementwiseAdd_hls",
+        ["one", "other"],
+        ["sum"],
+        domain=f"{_DOMAIN}.hls",
+        backend="fpgadataflow",
+        lhs_dtype=one.type.qonnx_name,
+        rhs_dtype=other.type.qonnx_name,
+        out_dtype=addition.sum_type.qonnx_name,
+        lhs_shape=shape,
+        rhs_shape=shape,
+        out_shape=shape,
+        PE=lanes,
+    )
+    # FINN gives thresholds the least type that holds them; one above the sum never counts.
+    kind = addition.sum_type
+    thresholds = IntegerType.covering(kind.minimum, kind.maximum + 1)
+    if kind.minimum >= 0:
+        thresholds = IntegerType.unsigned((kind.maximum + 1).bit_length())
+    threshold = helper.make_node(
+        "Thresholding_rtl",
+        ["sum", "thresholds"],
+        ["result"],
+        domain=f"{_DOMAIN}.rtl",
+        backend="fpgadataflow",
+        NumChannels=result.shape[-1],
+        PE=lanes,
+        numSteps=result.type.threshold_count,
+        inputDataType=kind.qonnx_name,
+        weightDataType=thresholds.qonnx_name,
+        outputDataType=result.type.qonnx_name,
+        numInputVectors=shape[:-1],
+    )
+    return [ask_node(node, addition.name, device) for node in (add, threshold)]
