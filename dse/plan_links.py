@@ -27,8 +27,8 @@ class MeasuredLinks:
 
     @property
     def slowest(self) -> Link:
-        """Of ``links``, for a message of a few kilobytes."""
-        return max(self.links, key=lambda link: link.seconds(_TYPICAL_BYTES))
+        """Of ``links``, by how late a message of a few kilobytes is."""
+        return max(self.links, key=lambda link: link.late(_TYPICAL_BYTES))
 
 
 def read_links(path: Path) -> MeasuredLinks:
@@ -83,7 +83,7 @@ def with_links(fleet: Fleet, measured: MeasuredLinks) -> Fleet:
 
 
 def _link(entry: Mapping[str, Any]) -> Link:
-    costs = [float(entry[name]) for name in ("message_s", "byte_s")]
-    if not all(math.isfinite(cost) and cost >= 0 for cost in costs):
+    costs = {name: float(entry[name]) for name in ("message_s", "byte_s", "delay_s")}
+    if not all(math.isfinite(cost) and cost >= 0 for cost in costs.values()):
         raise ValueError(costs)
-    return Link(f"{entry['from']} to {entry['to']}, measured", *costs)
+    return Link(f"{entry['from']} to {entry['to']}, measured", **costs)

@@ -202,14 +202,14 @@ def measure(
         click.echo(json.dumps(found.to_json(), indent=1))
         return
     _print_rows(
-        ("from", "to", "per message", "per kB", "64 kB", "off by"),
+        ("from", "to", "late by", "busy by", "per kB", "off by"),
         [
             (
                 link.source,
                 link.target,
+                f"{(link.delay_s + link.message_s) * 1e6:.1f} µs",
                 f"{link.message_s * 1e6:.1f} µs",
                 f"{link.byte_s * 1e9:.2f} µs",
-                f"{(link.message_s + 65536 * link.byte_s) * 1e3:.3f} ms",
                 f"{100 * link.misfit:.0f} %",
             )
             for link in (found.host, *found.hops)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,40 +31,50 @@ REPEATS = 100
 EMULATED_BOARDS = 2
 HOST = "host"
 METHOD = (
-    "One message at a time through stages that pass it on; a link's time is from a message "
-    "computed (at the client: sent) to its being started on in the next stage (at the client: "
-    "received). Of each size the median of the repeats; over the sizes message_s + bytes * byte_s "
-    "by least squares of relative differences, neither below 0. The host's is the mean of the link "
-    "to the first board and of that from the last one back. All links together are exact by this "
-    "computer's clock; between neighbours the error of their clocks may shift a part of message_s."
+    "One message at a time through stages that pass it on: it is late from its being computed (at "
+    "the client: sent) to its being started on in the next stage (at the client: received); of "
+    "each size the median of the repeats. Then streams of messages: a link is taken for no longer "
+    "than a stream needs for each (median of 9 streams), and than one alone is late. Over the "
+    "sizes a message takes the link for message_s + bytes * byte_s and is late by delay_s more, by "
+    "least squares of relative differences from both, none below 0. The host's link is the mean of "
+    "that to the first board and that from the last one back. All links together are exact by this "
+    "computer's clock; between neighbours the error of their clocks may shift a part of delay_s."
 )
 
 
 @dataclass(frozen=True)
 class MeasuredLink:
-    """From ``source`` to ``target`` (names of boards, or ``host``): ``message_s`` seconds for a
-    message and ``byte_s`` for each byte. ``misfit``: the greatest share by which that differs from
-    what was timed of a size."""
+    """From ``source`` to ``target`` (names of boards, or ``host``): a message takes the link for
+    ``message_s`` seconds and ``byte_s`` for each byte, and is late by ``delay_s`` more. ``misfit``:
+    the greatest share by which that differs from what was timed of a size."""
 
     source: str
     target: str
     message_s: float
     byte_s: float
+    delay_s: float
     misfit: float
     samples: LinkSamples
 
     def to_json(self) -> dict[str, Any]:
         """As docs/formats.md has it."""
-        times = zip(self.samples.sizes, self.samples.seconds, self.samples.spread, strict=True)
+        found = self.samples
+        times = zip(found.sizes, found.seconds, found.spread, found.stream, strict=True)
         return {
             "from": self.source,
             "to": self.target,
             "message_s": self.message_s,
             "byte_s": self.byte_s,
+            "delay_s": self.delay_s,
             "misfit": self.misfit,
             "points": [
-                {"bytes": size, "seconds": float(median), "spread_s": float(spread)}
-                for size, median, spread in times
+                {
+                    "bytes": size,
+                    "seconds": float(median),
+                    "spread_s": float(spread),
+                    "stream_s": float(stream),
+                }
+                for size, median, spread, stream in times
             ],
         }
 
@@ -129,7 +139,10 @@ def measure_links(
     called = [board.name for board in boards]
     there, *hops, back = probed
     host = LinkSamples(
-        there.sizes, (there.seconds + back.seconds) / 2, np.maximum(there.spread, back.spread)
+        there.sizes,
+        (there.seconds + back.seconds) / 2,
+        np.maximum(there.spread, back.spread),
+        np.maximum(there.stream, back.stream),
     )
     return LinkMeasurement(
         boards=tuple(called),
@@ -145,23 +158,28 @@ def measure_links(
 
 
 def fitted(source: str, target: str, samples: LinkSamples) -> MeasuredLink:
-    """The line through ``samples`` whose relative differences have the least squares."""
+    """The costs, none below 0, whose relative differences from ``samples`` have the least squares:
+    of ``stream`` from what a message takes, of ``seconds`` from how late one is."""
     sizes = np.asarray(samples.sizes, dtype=np.float64)
-    # Where clocks disagree a time may come out as nothing, or below: it then weighs as a
-    # microsecond does.
-    scale = np.maximum(samples.seconds, 1e-6)
-    terms = np.stack([np.ones_like(sizes), sizes], axis=1) / scale[:, None]
-    wanted = samples.seconds / scale
-    # Neither cost is below 0: the best without bounds, else the best with one of them 0.
-    best = np.zeros(2)
-    for used in ([0, 1], [0], [1]):
-        costs = np.zeros(2)
-        costs[used] = np.linalg.lstsq(terms[:, used], wanted, rcond=None)[0]
-        better = _squares(terms @ costs - wanted) < _squares(terms @ best - wanted)
-        if (costs >= 0).all() and better:
-            best = costs
+    found = np.concatenate([samples.stream, samples.seconds])
+    is_alone = np.repeat([0.0, 1.0], len(sizes))
+    terms = np.stack([np.ones_like(found), np.tile(sizes, 2), is_alone], axis=1)
+    # What a difference is relative to. Where clocks disagree a time may come out as nothing, or
+    # below: it then weighs as a tenth of a microsecond does.
+    scale = np.maximum(found, 1e-7)
+    terms, wanted = terms / scale[:, None], found / scale
+    # The best without bounds if it keeps them, else the best with some of them 0.
+    best = np.zeros(3)
+    for count in (1, 2, 3):
+        for used in map(list, combinations(range(3), count)):
+            costs = np.zeros(3)
+            costs[used] = np.linalg.lstsq(terms[:, used], wanted, rcond=None)[0]
+            better = _squares(terms @ costs - wanted) < _squares(terms @ best - wanted)
+            if (costs >= 0).all() and better:
+                best = costs
+    message_s, byte_s, delay_s = map(float, best)
     misfit = float(np.max(np.abs(terms @ best - wanted)))
-    return MeasuredLink(source, target, float(best[0]), float(best[1]), misfit, samples)
+    return MeasuredLink(source, target, message_s, byte_s, delay_s, misfit, samples)
 
 
 def _squares(differences: NDArray[np.float64]) -> float:

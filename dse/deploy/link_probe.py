@@ -22,6 +22,10 @@ _MAIN_DIR, _MAIN_FILE = "relay", "stage.py"
 _WARM_UP = 8
 #: How often a message may be sent for each that is timed.
 _TRIES = 10
+#: Streams of messages that are timed, beside one that warms up.
+_STREAMS = 9
+#: Messages of a stream, and about how many bytes: 0.3 s of 100 Mbit/s.
+_SHORTEST_STREAM, _LONGEST_STREAM, _STREAM_BYTES = 64, 1000, 1 << 22
 
 _PROGRAM = '''\
 """Passes every chunk on as it is."""
@@ -35,13 +39,15 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, eq=False)
 class LinkSamples:
-    """What was timed of one link. ``sizes``: bytes of a message, (sizes,); ``seconds``: float64
-    (sizes,), the median; ``spread``: float64 (sizes,), from the 10th to the 90th percentile of the
-    runs that it comes from."""
+    """What was timed of one link. ``sizes``: bytes of a message, (sizes,); float64 (sizes,) each:
+    ``seconds``: by which a message alone is late, the median; ``spread``: of that, from the 10th to
+    the 90th percentile; ``stream``: between two messages of a stream, an upper bound of what each
+    takes of the link."""
 
     sizes: tuple[int, ...]
     seconds: NDArray[np.float64]
     spread: NDArray[np.float64]
+    stream: NDArray[np.float64]
 
 
 def probe_links(
@@ -54,37 +60,47 @@ def probe_links(
     on_step: Callable[[str], None] = lambda text: None,
 ) -> tuple[LinkSamples, ...]:
     """To the first of ``nodes``' boards, from each to the next, and from the last one back:
-    ``repeats`` messages of each size, one on the way at a time.
+    ``repeats`` messages of each size, one on the way at a time, and then streams of them.
 
-    A link's time is from a message computed (at the client: sent) to its being started on in the
+    A message is late from its being computed (at the client: sent) to its being started on in the
     next stage (at the client: received), as in deploy.json. Of all links together it is exact, by
     this computer's clock; how it is shared among neighbours is as exact as their clocks are known.
+    A stream is no faster than its slowest link, so no link is taken for longer than from one
+    message of it to the next, and none for longer than a message of its own is late.
     ``folder``: for the applications, which are written there. Raises DeployError where a board, or
     a message, is lost.
     """
-    runs = []
+    runs, streams = [], []
     for size in sizes:
         on_step(f"timing messages of {size} bytes")
-        runs.append(_on_links(nodes, size, repeats, folder / str(size), secure))
+        alone, between = _on_links(nodes, size, repeats, folder / str(size), secure)
+        runs.append(alone)
+        streams.append(between / 1e9)
     medians = np.array([np.median(one, axis=0) for one in runs]) / 1e9
     spreads = np.array([np.subtract(*np.percentile(one, (90, 10), axis=0)) for one in runs]) / 1e9
     return tuple(
-        LinkSamples(tuple(sizes), medians[:, link], spreads[:, link])
+        LinkSamples(
+            tuple(sizes),
+            medians[:, link],
+            spreads[:, link],
+            np.minimum(streams, np.maximum(medians[:, link], 0.0)),
+        )
         for link in range(len(nodes.boards) + 1)
     )
 
 
 def _on_links(
     nodes: Nodes, size: int, repeats: int, folder: Path, secure: bool
-) -> NDArray[np.int64]:
-    """Nanoseconds that each message spends on each link, int64 (repeats, boards + 1)."""
+) -> tuple[NDArray[np.int64], float]:
+    """Nanoseconds that each message spends on each link, int64 (repeats, boards + 1), and between
+    two messages of a stream."""
     application = _relay_application(folder, len(nodes.boards), size)
     message = np.random.default_rng(size).integers(0, 256, (1, size), dtype=np.uint8)
     times: list[NDArray[np.int64]] = []
     with Deployment(application, nodes, secure=secure, prefix="links-") as pipeline:
         for _ in range(_TRIES * (_WARM_UP + repeats)):
             if len(times) == _WARM_UP + repeats:
-                break
+                return np.array(times[_WARM_UP:]), _in_a_stream(pipeline, message)
             found = pipeline.run_timed(message)
             if isinstance(found, JobFailed):
                 raise DeployError(str(found))
@@ -94,12 +110,23 @@ def _on_links(
             # A stage notes when it has sent a message after that: the answer may come before.
             if len(timings.sent_ns):
                 times.append(_links_of(timings))
-    if len(times) < _WARM_UP + repeats:
-        raise DeployError(
-            f"{len(times)} of {_WARM_UP + repeats} messages were timed",
-            where=nodes.boards[0].name,
-        )
-    return np.array(times[_WARM_UP:])
+    raise DeployError(
+        f"{len(times)} of {_WARM_UP + repeats} messages were timed", where=nodes.boards[0].name
+    )
+
+
+def _in_a_stream(pipeline: Deployment, message: NDArray[np.uint8]) -> float:
+    """Nanoseconds for each message of a stream, the median of some streams: of so many messages
+    that how late the last one is hardly counts."""
+    count = min(_LONGEST_STREAM, max(_SHORTEST_STREAM, _STREAM_BYTES // message.size))
+    stream = np.repeat(message, count, axis=0)
+    between = []
+    for _ in range(_STREAMS + 1):
+        done = pipeline.run(stream)
+        if isinstance(done, JobFailed):
+            raise DeployError(str(done))
+        between.append(int(done.received_ns[-1] - done.sent_ns[0]) / count)
+    return float(np.median(between[1:]))
 
 
 def _links_of(timings: JobTimings) -> NDArray[np.int64]:

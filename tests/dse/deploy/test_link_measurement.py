@@ -29,36 +29,42 @@ from tests.dse.deploy.ssh_hosts import SshHost
 from tests.dse.test_cli import error_line, invoke
 
 
-def samples(seconds: list[float]) -> LinkSamples:
-    return LinkSamples(SIZES[: len(seconds)], np.array(seconds), np.zeros(len(seconds)))
-
-
-def differences(link: MeasuredLink, message_s: float, byte_s: float) -> float:
+def differences(link: MeasuredLink, costs: tuple[float, float, float]) -> float:
     """Sum of squares, relative to what was timed."""
-    sizes, seconds = np.array(link.samples.sizes), link.samples.seconds
-    return float((((message_s + byte_s * sizes - seconds) / np.maximum(seconds, 1e-6)) ** 2).sum())
+    message_s, byte_s, delay_s = costs
+    found = link.samples
+    taken = message_s + byte_s * np.array(found.sizes)
+    pairs = ((taken, found.stream), (taken + delay_s, found.seconds))
+    return float(sum((((a - b) / np.maximum(b, 1e-7)) ** 2).sum() for a, b in pairs))
 
 
-@given(message_s=st.floats(1e-6, 1e-1), byte_s=st.floats(1e-11, 1e-6))
-def test_a_link_that_is_a_line_is_found_again(message_s: float, byte_s: float) -> None:
-    found = fitted("a", "b", samples([message_s + size * byte_s for size in SIZES]))
+@given(message_s=st.floats(1e-6, 1e-1), byte_s=st.floats(1e-11, 1e-6), delay_s=st.floats(0, 1e-1))
+def test_a_link_that_is_a_line_is_found_again(
+    message_s: float, byte_s: float, delay_s: float
+) -> None:
+    line = message_s + byte_s * np.array(SIZES)
+    found = fitted("a", "b", LinkSamples(SIZES, line + delay_s, np.zeros_like(line), line))
+    assert found.delay_s == pytest.approx(delay_s, rel=1e-6, abs=1e-6 * line[0])
     assert found.message_s == pytest.approx(message_s, rel=1e-6)
     assert found.byte_s == pytest.approx(byte_s, rel=1e-6)
     assert found.misfit < 1e-9
 
 
 @given(
-    seconds=st.lists(st.floats(-1e-5, 1e-2), min_size=2, max_size=6),
-    other=st.tuples(st.floats(0, 1e-2), st.floats(0, 1e-7)),
+    times=st.lists(
+        st.tuples(st.floats(-1e-5, 1e-2), st.floats(0, 1e-2)), min_size=2, max_size=len(SIZES)
+    ),
+    other=st.tuples(st.floats(0, 1e-2), st.floats(0, 1e-7), st.floats(0, 1e-2)),
 )
 def test_no_other_costs_fit_better_and_none_is_below_nothing(
-    seconds: list[float], other: tuple[float, float]
+    times: list[tuple[float, float]], other: tuple[float, float, float]
 ) -> None:
-    found = fitted("a", "b", samples(seconds))
-    assert found.message_s >= 0
-    assert found.byte_s >= 0
-    best = differences(found, found.message_s, found.byte_s)
-    assert best <= differences(found, *other) * (1 + 1e-9) + 1e-9
+    seconds, stream = np.array(times).T
+    sizes = SIZES[: len(times)]
+    found = fitted("a", "b", LinkSamples(sizes, seconds, np.zeros_like(seconds), stream))
+    costs = (found.message_s, found.byte_s, found.delay_s)
+    assert min(costs) >= 0
+    assert differences(found, costs) <= differences(found, other) * (1 + 1e-9) + 1e-9
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,7 @@ def test_two_emulated_boards_are_measured_with_real_sockets(
     assert [point["bytes"] for point in hop["points"]] == [64, 16384]
     # A message takes time, whatever the machine is busy with.
     assert min(point["seconds"] for link in (hop, data["host"]) for point in link["points"]) > 0
+    assert min(point["stream_s"] for link in (hop, data["host"]) for point in link["points"]) > 0
     assert hop["message_s"] + hop["byte_s"] > 0
     links = read_links(file)
     assert links.boards == ("emulated-0", "emulated-1")
@@ -112,7 +119,10 @@ def test_boards_that_were_measured_get_each_its_own_link() -> None:
         ({"hops": []}, "has 0 links between 2 boards; expected 1"),
         ({"host": {"from": "host"}}, "is damaged"),
         ({"boards": 3}, "is damaged"),
-        ({"host": {"from": "a", "to": "b", "message_s": -1, "byte_s": 0}}, "is damaged"),
+        (
+            {"host": {"from": "a", "to": "b", "message_s": -1, "byte_s": 0, "delay_s": 0}},
+            "is damaged",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_one_line(
