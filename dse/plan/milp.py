@@ -283,7 +283,7 @@ class _ChainProgram:
         for cut, board, following, one in self._hops:
             size = query.bytes_at(cut)
             link = query.problem.fleet.link(board, following, size)
-            terms.append((link.seconds(size) / self._unit, one))
+            terms.append((link.late(size) / self._unit, one))
         return terms
 
     def _shares(self, board: int, resource: int) -> tuple[list[Term], float] | None:
