@@ -74,7 +74,7 @@ class LinkEntry(_Entry):
     name: str
     message_s: _Seconds
     byte_s: _Seconds
-    delay_s: _Seconds = 0.0
+    delay_s: _Seconds
     usable: Annotated[float, Field(gt=0, le=1)]
 
 

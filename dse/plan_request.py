@@ -243,10 +243,12 @@ def _loaded(request: PlanRequest) -> LoadedNetwork | None:
 def _graph_chain(request: PlanRequest, device: str) -> Chain:
     from dse.plan_networks import planning_chain
 
+    assert request.model is not None
+    # First, as it says what is wrong with a graph that nobody could plan.
+    chain = planning_chain(request.model, device, cut_residual=request.cut_residual)
     for name, given in (("--folding", request.folding), ("--source", request.source)):
         if given not in (None, FREE, Source.FINN_ESTIMATE.value):
             raise InputError(
                 f"{name} {given} is for a chain of layers, and {request.model} is another graph"
             )
-    assert request.model is not None
-    return planning_chain(request.model, device, cut_residual=request.cut_residual)
+    return chain

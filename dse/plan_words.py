@@ -202,8 +202,8 @@ def paper_text(
         return (f"The paper cuts after layer {split}, too.",)
     own, other = papers.metrics, solution.metrics
     return (
-        f"The paper cuts after layer {split}: by {problem.chain.source} the boards then differ by up to "
-        f"{own.balance * 100:.2f} percentage points, the greatest share of a resource is "
+        f"The paper cuts after layer {split}: by {problem.chain.source} the boards then differ by "
+        f"up to {own.balance * 100:.2f} percentage points, the greatest share of a resource is "
         f"{percent_text(own.scarcest)} and {own.traffic:,} bytes cross; with the plan "
         f"{other.balance * 100:.2f}, {percent_text(other.scarcest)} and {other.traffic:,}.",
     )

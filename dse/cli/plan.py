@@ -185,7 +185,10 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
     help="Speed of every link: 1Gbit. [default: what --boards says, else links take no time]",
 )
 @click.option(
-    "--link-delay", type=Duration(), metavar="TIME", help="Of a message on every link, beside it."
+    "--link-delay",
+    type=Duration(),
+    metavar="TIME",
+    help="What a message is late by beside that.",
 )
 @click.option(
     "--links",
@@ -316,5 +319,4 @@ def _link(rate: float | None, delay: int | None) -> Link | None:
     if rate is None and delay is None:
         return None
     byte_s = 0.0 if rate is None else 8 / rate  # of an unlimited rate, too
-    name = "as given"
-    return Link(name, message_s=(delay or 0) * _NANOSECOND, byte_s=byte_s)
+    return Link("as given", byte_s=byte_s, delay_s=(delay or 0) * _NANOSECOND)

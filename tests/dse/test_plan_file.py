@@ -16,6 +16,7 @@ from dse.plan_file import plan_file, plan_file_data, read_plan_file, write_plan_
 from dse.plan_use import planned_device, use_plan
 from finn_flows.folding import Folding, LayerFolding
 from tests.dse.plan.random_problems import random_problem
+from tests.dse.plan_of_small import PARTS, small_plan
 from tests.dse.sandbox import PROJECT
 from tests.dse.small_network import small_folding, small_network
 
@@ -27,8 +28,6 @@ SECTION = (
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of a plan for the small network: one cut, mixed boards."""
-    from tests.dse.plan_of_small import small_plan
-
     return plan_file_data(small_plan())
 
 
@@ -148,6 +147,6 @@ def test_boards_of_several_kinds_have_no_one_device(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
     path = written(content, tmp_path)
-    with pytest.raises(InputError, match="is for boards of several kinds: one at 100 MHz, two"):
+    with pytest.raises(InputError, match="is for boards of several kinds: xc7z020clg400-1 at 100"):
         planned_device(path)
-    assert planned_device(path, several=True) == ("one", 100.0)
+    assert planned_device(path, several=True) == (PARTS[0], 100.0)
