@@ -6,7 +6,17 @@ from report_texts import capacity
 from session import Session
 
 #: UltraRAMs of devices that have any.
-_URAMS = {"xczu7ev": 96, "xck26": 64, "xcu250": 1280}
+_URAMS = {
+    "xczu7ev": 96,
+    "xczu28dr": 80,
+    "xczu48dr": 80,
+    "xck26": 64,
+    "xcu50": 640,
+    "xcu200": 960,
+    "xcu250": 1280,
+    "xcu280": 960,
+    "xcu55c": 960,
+}
 
 
 def _urams(part: str) -> int:
