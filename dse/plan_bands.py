@@ -6,7 +6,7 @@ So a part that has one BRAM in place of a half weighs as that half. By resource,
 
 Cycles that were counted in a simulation of the whole part have no better source. But a planner has
 only those of the layers, each simulated by itself: their band is how far the slowest layer was
-from its part.
+from its part. Latency is that of a part as the planner reckons it from cycles of layers.
 
 Where nothing better was measured a band is unknown, however sure anyone may be. A band says what
 was seen on these parts and promises nothing of others.
@@ -15,12 +15,13 @@ was seen on these parts and promises nothing of others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dse.errors import InputError
-from dse.plan.chain import PLAN_RESOURCES
+from dse.plan.chain import PLAN_RESOURCES, Chain
 from dse.plan.explain import ErrorBand
+from dse.plan.plan import part_cycles
 from dse.sweep_file import read_sweep_file
 from reports.sweep_record import SweepRecord
 from reports.utilization import Source
@@ -28,7 +29,7 @@ from reports.utilization import Source
 #: Each nearer to the device than those before it.
 _BETTER = (Source.FINN_ESTIMATE, Source.YOSYS, Source.VIVADO_SYNTH, Source.VIVADO_PLACED)
 
-_CYCLES = "cycles"
+_CYCLES, _LATENCY = "cycles", "latency"
 
 
 @dataclass
@@ -49,8 +50,8 @@ class _Seen:
 
 @dataclass(frozen=True)
 class MeasuredBand:
-    """``band`` of ``source``. ``against``: for ``cycles`` and each resource of PLAN_RESOURCES that
-    something better has, by which source it was measured. ``parts``: on how many."""
+    """``band`` of ``source``. ``against``: by which source it was measured, for each that is known
+    of ``cycles``, ``latency`` and the names of PLAN_RESOURCES. ``parts``: on how many parts."""
 
     source: Source
     band: ErrorBand
@@ -58,67 +59,81 @@ class MeasuredBand:
     parts: int
 
 
-def error_bands(sweep: Path, network_sha256: str | None = None) -> dict[str, MeasuredBand]:
+def error_bands(
+    sweep: Path, network_sha256: str | None = None, chain: Chain | None = None
+) -> dict[str, MeasuredBand]:
     """The band of each source in the sweep, by the source's name; empty if nothing was swept there.
 
-    ``network_sha256``: of records of this network alone. Raises StoreError for a damaged file.
+    ``network_sha256``: of records of this network alone. ``chain``: of that network, with any
+    foldings; without it the latency's bands are unknown. Raises StoreError for a damaged file.
     """
     try:
         records = read_sweep_file(sweep)
     except InputError:
         return {}
     own = [one for one in records if network_sha256 in (None, one.network_sha256)]
-    return measured_bands(own)
+    return measured_bands(own, chain)
 
 
-def measured_bands(records: Sequence[SweepRecord]) -> dict[str, MeasuredBand]:
+def measured_bands(
+    records: Sequence[SweepRecord], chain: Chain | None = None
+) -> dict[str, MeasuredBand]:
     """The same of ``records``."""
     present = [source for source in _BETTER if any(one.source is source for one in records)]
-    return {source.value: _band(source, records) for source in present}
+    return {source.value: _band(source, records, chain) for source in present}
 
 
-def _band(source: Source, records: Sequence[SweepRecord]) -> MeasuredBand:
+def _band(source: Source, records: Sequence[SweepRecord], chain: Chain | None) -> MeasuredBand:
     by_part = {
         better: {_part(one): one for one in records if one.source is better} for better in _BETTER
     }
     seen: dict[str, _Seen] = {}
     parts = set()
-
-    def look(
-        part: tuple[object, ...], against: Source, name: str, value: float, true: float
-    ) -> None:
-        found = seen.setdefault(name, _Seen(against))
-        # The next better one that says anything of a number says how far off it is.
-        if found.against is against:
-            found.off += abs(value - true)
-            found.counted += true
-            parts.add(part)
-
-    for part, own in by_part[source].items():
-        slowest = max((layer.cycles or 0 for layer in own.layers), default=0)
-        if own.cycles_measured and own.cycles is not None and slowest:
-            look(part, source, _CYCLES, slowest, own.cycles)
-    for better in _BETTER[_BETTER.index(source) + 1 :]:
+    # The next source that says anything of a number says how far off it is; of cycles the source
+    # itself, if it measured those of whole parts.
+    for better in _BETTER[_BETTER.index(source) :]:
         for part in by_part[source].keys() & by_part[better].keys():
-            for name, value, true in _pairs(by_part[source][part], by_part[better][part]):
-                look(part, better, name, value, true)
-    shares = {name: one.share for name, one in seen.items()}
+            one, other = by_part[source][part], by_part[better][part]
+            pairs = [*_times(one, other, chain), *(_counts(one, other) if one != other else ())]
+            for name, value, true in pairs:
+                found = seen.setdefault(name, _Seen(better))
+                if found.against is better:
+                    found.off += abs(value - true)
+                    found.counted += true
+                    parts.add(part)
+    shares = {name: one.share for name, one in seen.items() if one.share is not None}
     return MeasuredBand(
         source,
         ErrorBand(
             cycles=shares.get(_CYCLES),
+            latency=shares.get(_LATENCY),
             counts=tuple(shares.get(name) for name in PLAN_RESOURCES),
         ),
-        {name: one.against for name, one in seen.items()},
+        {name: seen[name].against for name in shares},
         len(parts),
     )
 
 
-def _pairs(one: SweepRecord, better: SweepRecord) -> Iterator[tuple[str, float, float]]:
-    """What both say something of: its name, the number and the better one."""
-    # The cycles of Vivado's records are FINN's model again, and measure nothing.
-    if better.cycles_measured and not one.cycles_measured and one.cycles and better.cycles:
-        yield _CYCLES, one.cycles, better.cycles
+def _times(
+    one: SweepRecord, better: SweepRecord, chain: Chain | None
+) -> Iterator[tuple[str, float, float]]:
+    """Name, what a planner makes of the cycles of ``one``'s layers, and what ``better`` measured.
+
+    The cycles of Vivado's records are FINN's model again, and measure nothing.
+    """
+    if not better.cycles_measured:
+        return
+    slowest = max((layer.cycles or 0 for layer in one.layers), default=0)
+    cycles = slowest if one.cycles_measured else one.cycles
+    if cycles and better.cycles:
+        yield _CYCLES, cycles, better.cycles
+    latency = None if chain is None else _reckoned_latency(one, chain)
+    if latency is not None and better.latency_cycles:
+        yield _LATENCY, latency, better.latency_cycles
+
+
+def _counts(one: SweepRecord, better: SweepRecord) -> Iterator[tuple[str, float, float]]:
+    """Name, count and better count of each resource that both say something of."""
     if one.utilization is None or better.utilization is None:
         return
     counts, true = one.utilization.resources(), better.utilization.resources()
@@ -126,6 +141,30 @@ def _pairs(one: SweepRecord, better: SweepRecord) -> Iterator[tuple[str, float, 
         value, counted = counts[name], true[name]
         if value is not None and counted is not None:
             yield name, value, counted
+
+
+def _reckoned_latency(record: SweepRecord, chain: Chain) -> int | None:
+    """Of the part, with the cycles that ``record`` has of its layers; None where it lacks some.
+
+    What share of a block's cycles is its fill, and its drain, is the same for all its foldings.
+    """
+    cycles: dict[str, int] = {}
+    for layer in record.layers:
+        cycles[layer.layer] = max(cycles.get(layer.layer, 0), layer.cycles or 0)
+    options = []
+    for block in chain.blocks:
+        own = [cycles[layer] for layer in block.layers if layer in cycles]
+        if not own:
+            continue
+        if len(own) < len(block.layers) or not max(own):
+            return None
+        any_option, slowest = block.options[0], max(own)
+        fill, drain = (
+            round(slowest * time / any_option.cycles)
+            for time in (any_option.fill, any_option.drain)
+        )
+        options.append(replace(any_option, cycles=slowest, fill=fill, drain=drain))
+    return part_cycles(options) if options else None
 
 
 def _part(record: SweepRecord) -> tuple[object, ...]:

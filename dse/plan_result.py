@@ -158,7 +158,7 @@ def _band(request: PlanRequest, problem: Problem) -> tuple[ErrorBand, tuple[str,
     from dse.plan_words import band_text
 
     chain = problem.chain
-    found = error_bands(request.sweep, chain.network_sha256).get(chain.source)
+    found = error_bands(request.sweep, chain.network_sha256, chain).get(chain.source)
     if found is None or not found.against:
         return ErrorBand(), (band_text(chain.source, None),)
     return found.band, (band_text(chain.source, found),)

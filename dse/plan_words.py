@@ -217,9 +217,10 @@ def band_text(source: str, band: MeasuredBand | None) -> str:
             "parts from a better source."
         )
     numbers = dict(zip(PLAN_RESOURCES, band.band.counts, strict=True)) | {
-        "cycles": band.band.cycles
+        "cycles": band.band.cycles,
+        "latency": band.band.latency,
     }
-    said = [f"{RESOURCE_TITLES.get(name, name)} {numbers[name]:.0%}" for name in band.against]
+    said = [f"{RESOURCE_TITLES.get(name, name)} {numbers[name]:.1%}" for name in band.against]
     against = ", ".join(sorted({better.value for better in band.against.values()}))
     return (
         f"{source} was off by as much as {', '.join(said)} against {against}, on "

@@ -26,10 +26,12 @@ MORE_RESOURCE = 1.1
 class ErrorBand:
     """How far a source's numbers may be off, as a share of each (0.1 is 10 % either way).
 
-    ``counts``: by :data:`~dse.plan.chain.PLAN_RESOURCES`. None is unknown.
+    ``cycles``: of the slowest layer; ``latency``: of one image through a part. ``counts``: by
+    :data:`~dse.plan.chain.PLAN_RESOURCES`. None is unknown.
     """
 
     cycles: float | None = None
+    latency: float | None = None
     counts: Counts = (None,) * len(PLAN_RESOURCES)
 
 
@@ -101,14 +103,14 @@ def value_range(
         return value, value
     if objective in (Objective.BALANCE, Objective.SCARCEST):
         return _share_range(metrics, objective, band)
-    if band.cycles is None:
+    if band.cycles is None or (band.latency is None and objective is not Objective.THROUGHPUT):
         return None
     slowest = max(metrics.part_intervals)
     links = metrics.interval if metrics.interval > slowest else 0.0
     low, high = (max(slowest * (1 + sign * band.cycles), links) for sign in (-1, 1))
     if objective is Objective.THROUGHPUT:
         return low, high
-    off = sum(metrics.part_latencies) * band.cycles
+    off = sum(metrics.part_latencies) * (band.latency or 0.0)
     images = 0 if objective is Objective.LATENCY else problem.batch - 1
     return metrics.latency - off + images * low, metrics.latency + off + images * high
 

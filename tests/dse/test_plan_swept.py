@@ -12,7 +12,7 @@ import pytest
 from dse.errors import InputError
 from dse.plan.chain import PLAN_RESOURCES
 from dse.plan.design_points import DesignPoints
-from dse.plan.plan import PlannedPart
+from dse.plan.plan import PlannedPart, part_cycles
 from dse.plan_bands import error_bands, measured_bands
 from dse.plan_chains import planned_folding
 from dse.plan_swept import swept_chain
@@ -189,6 +189,24 @@ def test_a_band_is_what_all_parts_together_were_off_by(tmp_path: Path) -> None:
     assert yosys.band.cycles == pytest.approx(20 / sum(one.cycles or 0 for one in better))
     assert error_bands(sweep, "another network") == {}
     assert error_bands(tmp_path / "nowhere") == {}
+
+
+def test_latency_is_off_by_what_the_planner_reckons_from_the_layers_cycles(tmp_path: Path) -> None:
+    records = [WHOLE, *PARTS]
+    sweep = write(tmp_path, records)
+    chain = swept_chain(sweep, NETWORK, "yosys", FOLDING)
+    options = [block.options[0] for block in chain.blocks]
+    off = 0
+    for record in records:
+        first, last = 0, 3
+        if record.split is not None:
+            at = record.split + 1
+            first, last = (0, at) if record.part is PartName.FIRST else (at, 3)
+        off += abs(part_cycles(options[first:last]) - 1000)
+    band = error_bands(sweep, NETWORK.sha256, chain)["yosys"]
+    assert band.band.latency == pytest.approx(off / (1000 * len(records)))
+    assert band.against["latency"] is Source.YOSYS
+    assert error_bands(sweep, NETWORK.sha256)["yosys"].band.latency is None
 
 
 def test_the_next_better_source_that_says_anything_measures(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_times_are_off_by_the_band_of_cycles_and_links_are_not() -> None:
     problem = three_blocks(100, 200, 400)
     parts = (PlannedPart(0, 2, (0, 0), (0,)), PlannedPart(2, 3, (0,), (1,)))
     metrics = evaluate(problem, parts)
-    band = ErrorBand(cycles=0.5)
+    band = ErrorBand(cycles=0.5, latency=0.5)
     # The link takes 80 µs, the slowest block 4 µs: no error of cycles is felt.
     assert value_range(problem, metrics, Objective.THROUGHPUT, band) == pytest.approx(
         (80e-6, 80e-6)
