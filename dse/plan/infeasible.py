@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields, replace
 from dse.errors import PlanError
 from dse.plan.chain import PLAN_RESOURCES
 from dse.plan.feasibility import broken_limits
-from dse.plan.part_labels import TooManyLabels
 from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.problem import Limits, Objective, Problem
 from dse.plan.query import Query
-from dse.plan.search import best_parts
+from dse.plan.search import best
 from dse.plan.solution import Solution
+from dse.plan.undominated import TooManyLabels
 
 Parts = tuple[PlannedPart, ...]
 
@@ -274,6 +274,7 @@ def _any(problem: Problem) -> Parts | None:
 
 def _best(problem: Problem, objective: Objective | None) -> Parts | None:
     try:
-        return best_parts(Query.of(problem, objective))
+        found = best(Query.of(problem, objective))
     except TooManyLabels:
         return None
+    return None if found is None else found.parts

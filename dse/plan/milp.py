@@ -16,6 +16,7 @@ from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import Query
 from dse.plan.solution import Solution
+from dse.plan.undominated import TooManyLabels
 
 #: What times are scaled to, so that the solver's tolerances are small beside them.
 _SCALE = 1000.0
@@ -26,17 +27,20 @@ def solve_milp(problem: Problem, objective: Objective, seconds: float | None = N
 
     Raises InputError for a problem that the program does not cover (boards of several kinds in any
     order, repeated parts, a resource of which only some counts are known) and PlanError where no
-    plan is allowed, or none was found in time.
+    plan is allowed, TooManyLabels where none was found in time.
     """
-    return milp_of_query(Query.of(problem, objective), objective, seconds)
+    found = milp_of_query(Query.of(problem, objective), objective, seconds)
+    if found is None:
+        raise PlanError("no plan is within the limits")
+    return found
 
 
-def milp_of_query(query: Query, objective: Objective, seconds: float | None) -> Solution:
-    """The same with the limits of ``query``."""
+def milp_of_query(query: Query, objective: Objective, seconds: float | None) -> Solution | None:
+    """The same with the limits of ``query``; None: it is proved that none is allowed."""
     program = _ChainProgram(replace(query, objective=objective))
     answer = program.least(seconds)
     if answer is None:
-        raise PlanError("no plan is within the limits, or none was found in time")
+        return None
     parts, bound, is_proved = answer
     metrics = evaluate(query.problem, parts)
     value = metrics.of(objective)
@@ -74,8 +78,10 @@ class _ChainProgram:
         """A plan, the bound of its objective, and whether it is proved best."""
         cost, unit, constant = self._cost
         answer = self._program.least(cost, seconds)
-        if answer.values is None:
+        if answer.values is None and answer.is_infeasible:
             return None
+        if answer.values is None:
+            raise TooManyLabels(f"HiGHS has found no plan in {seconds:g} s")
         total = sum(factor * answer.values[variable] for factor, variable in cost)
         bound = None if answer.bound is None else answer.bound * unit + constant
         is_proved = answer.bound is not None and total - answer.bound <= 1e-6 * max(1.0, total)
@@ -209,12 +215,11 @@ class _ChainProgram:
         traffic = [(float(query.bytes_at(cut)), one) for cut, _, _, one in self._hops]
         if query.counts_traffic and np.isfinite(most.traffic):
             self._program.row(traffic, high=most.traffic)
+        self._other_limits()
         if objective is Objective.TRAFFIC:
             return traffic, 1.0, 0.0
         if objective is Objective.BOARDS:
-            self._other_limits()
             return [(1.0, one) for one in self._used], 1.0, 0.0
-        self._other_limits()
         if objective is Objective.SCARCEST:
             return [(1.0, self._scarcest())], 1.0, 0.0
         if objective is Objective.BALANCE:

@@ -9,7 +9,7 @@ from dse.plan.infeasible import plan_error
 from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import Most, Query
-from dse.plan.search import best_parts
+from dse.plan.search import best
 from dse.plan.solution import Solution
 
 #: How much less counts as less: sums in another order differ by less.
@@ -41,7 +41,7 @@ def _set(query: Query, most: Most, objectives: list[Objective]) -> list[tuple[Pl
     """Plans that have every undominated value within ``most``, some dominated ones among them."""
     first, *others = objectives
     if not others:
-        parts = best_parts(query.ask(first, most))
+        parts = _best(query.ask(first, most))
         return [] if parts is None else [parts]
     if len(others) == 1:
         return _of_two(query, most, first, others[0])
@@ -56,7 +56,7 @@ def _set(query: Query, most: Most, objectives: list[Objective]) -> list[tuple[Pl
             kept = most
             for one in objectives[:-1]:
                 kept = kept.keeping(one, own.of(one))
-            better = best_parts(query.ask(last, kept))
+            better = _best(query.ask(last, kept))
             settled.append(parts if better is None else better)
         found += settled
         worst = max(evaluate(query.problem, parts).of(last) for parts in settled)
@@ -71,9 +71,9 @@ def _of_two(
 ) -> list[tuple[PlannedPart, ...]]:
     """From the least of ``first`` on, each time the least that has less of ``second``."""
     found: list[tuple[PlannedPart, ...]] = []
-    while (parts := best_parts(query.ask(first, most))) is not None:
+    while (parts := _best(query.ask(first, most))) is not None:
         value = evaluate(query.problem, parts).of(first)
-        better = best_parts(query.ask(second, most.keeping(first, value)))
+        better = _best(query.ask(second, most.keeping(first, value)))
         parts = parts if better is None else better
         found.append(parts)
         least = evaluate(query.problem, parts).of(second)
@@ -86,6 +86,11 @@ def _of_two(
 def _below(most: Most, objective: Objective, value: float) -> Most:
     name = "interval" if objective is Objective.THROUGHPUT else objective.value
     return most.to(name, value * (1 - _LESS))
+
+
+def _best(query: Query) -> tuple[PlannedPart, ...] | None:
+    found = best(query)
+    return None if found is None else found.parts
 
 
 def _better(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

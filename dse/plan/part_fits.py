@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
-from dse.plan.part_labels import MOST_LABELS, TooManyLabels
+from dse.plan.part_labels import MOST_SUMS
 from dse.plan.query import Query
-from dse.plan.undominated import undominated
+from dse.plan.undominated import TooManyLabels, undominated
 
 #: Steps from one resource to another in which weights are tried, by how many resources matter.
 _STEPS = {1: 1, 2: 16, 3: 6, 4: 4, 5: 3, 6: 2}
@@ -172,8 +172,8 @@ class PartFits:
             if leave is not None:
                 added = added + leave[out][None][:, :, resources]
         total = (sums[:, None, :] + added).reshape(-1, len(resources))
-        if len(total) > 20 * MOST_LABELS:
-            raise TooManyLabels(f"more than {20 * MOST_LABELS:,} sums of one part")
+        if len(total) > MOST_SUMS:
+            raise TooManyLabels(f"more than {MOST_SUMS:,} sums of one part")
         is_last = block == last - 1
         most = self._most if is_last else np.where(self._unknown, np.inf, self._most)
         possible = (total <= most).all(axis=1)

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dse.errors import DseError
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
 from dse.plan.query import Query
-from dse.plan.undominated import undominated
+from dse.plan.undominated import Effort, TooManyLabels, undominated
 
-#: Sums held of one part before the label solver gives up on a problem.
-MOST_LABELS = 400_000
-
-
-class TooManyLabels(DseError):
-    """A problem of which the label solver would hold too many sums; the MILP takes over."""
+#: Sums that are made at once before the label solver gives up on a problem.
+MOST_SUMS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,11 @@ class PartLabels:
     and, where latency counts, the slowest block's cycles, the longest wait so far and the fills.
     """
 
-    def __init__(self, query: Query, start: int, kind: KindArrays, most_cycles: float) -> None:
+    def __init__(
+        self, query: Query, start: int, kind: KindArrays, most_cycles: float, effort: Effort
+    ) -> None:
         self._query = query
+        self._effort = effort
         self._start = start
         self._kind = kind
         self._most_cycles = most_cycles
@@ -96,7 +94,7 @@ class PartLabels:
         if self._told_apart(block):
             telling += _apart(arrays.stream_out[allowed])
         if not self._query.counts_balance:
-            allowed = allowed[undominated(np.column_stack(telling))]
+            allowed = allowed[undominated(np.column_stack(telling), self._effort)]
         return columns[allowed], allowed
 
     def _told_apart(self, block: int) -> bool:
@@ -141,8 +139,8 @@ class PartLabels:
             count = len(fits)
             parts.append((columns, np.full(count, stream), fits, np.full(count, option)))
             held += count
-            if held > 20 * MOST_LABELS:
-                raise TooManyLabels(f"more than {20 * MOST_LABELS:,} sums of one part")
+            if held > MOST_SUMS:
+                raise TooManyLabels(f"more than {MOST_SUMS:,} sums of one part")
         merged = [np.concatenate([part[k] for part in parts]) for k in range(4)] if parts else []
         if not merged:
             width = before.sums.shape[1]
@@ -177,10 +175,8 @@ class PartLabels:
             _, keep = np.unique(np.column_stack([sums, stream]), axis=0, return_index=True)
         else:
             groups = [np.flatnonzero(stream == one) for one in np.unique(stream)]
-            keeps = [group[undominated(sums[group])] for group in groups]
+            keeps = [group[undominated(sums[group], self._effort)] for group in groups]
             keep = np.concatenate(keeps) if keeps else np.empty(0, dtype=np.int64)
-        if len(keep) > MOST_LABELS:
-            raise TooManyLabels(f"more than {MOST_LABELS:,} sums of one part")
         return _Level(sums[keep], stream[keep], parent[keep], option[keep])
 
     def _close(self, end: int) -> ClosedPart:
@@ -207,7 +203,7 @@ class PartLabels:
             if query.counts_balance:
                 columns += [*shares.T, *np.where(np.isinf(shares), -np.inf, -shares).T]
         figures = np.column_stack(columns) if columns else np.empty((len(sums), 0))
-        keep = undominated(figures)
+        keep = undominated(figures, self._effort)
         return ClosedPart(end, figures[keep], fits[keep])
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from dse.plan.arrays import RESOURCES, Floats, Integers
 from dse.plan.board_states import BoardStates, BoardStep, State
-from dse.plan.part_labels import MOST_LABELS, ClosedPart, PartLabels, TooManyLabels
+from dse.plan.part_labels import MOST_SUMS, ClosedPart, PartLabels
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective
 from dse.plan.query import Query
-from dse.plan.undominated import undominated
+from dse.plan.undominated import Effort, TooManyLabels, undominated
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class PlanLabels:
 
     def __init__(self, query: Query) -> None:
         self._query = query
+        self._effort = Effort()
         self._states = BoardStates(query.problem, query.kinds)
         self._parts: dict[tuple[int, int, float], tuple[PartLabels, list[ClosedPart]]] = {}
         self._labels: dict[int, _Labels] = {}
@@ -149,7 +150,7 @@ class PlanLabels:
         most_cycles = query.most.interval * step.replicas / kind.seconds
         key = (position, step.kind, most_cycles)
         if key not in self._parts:
-            part = PartLabels(query, position, kind, most_cycles)
+            part = PartLabels(query, position, kind, most_cycles, self._effort)
             self._parts[key] = (part, list(part.closed()))
         return self._parts[key]
 
@@ -225,8 +226,8 @@ class PlanLabels:
     def _settled(self, gathered: _Gathered, is_end: bool) -> _Labels:
         """The labels at a position, without what is dominated."""
         figures = np.concatenate(gathered.figures)
-        if len(figures) > 20 * MOST_LABELS:
-            raise TooManyLabels(f"more than {20 * MOST_LABELS:,} plans up to a block")
+        if len(figures) > MOST_SUMS:
+            raise TooManyLabels(f"more than {MOST_SUMS:,} plans up to a block")
         counts = [len(one) for one in gathered.figures]
         origin = np.repeat(np.arange(len(counts)), counts)
         parent = np.concatenate(gathered.parents)
@@ -239,9 +240,7 @@ class PlanLabels:
                 keep = keep[[int(self._values(figures[keep]).argmin())]]
         else:
             columns = np.array([self._states.columns(state) for state in following])
-            keep = undominated(np.column_stack([figures, columns[origin]]))
-        if len(keep) > MOST_LABELS:
-            raise TooManyLabels(f"more than {MOST_LABELS:,} plans up to a block")
+            keep = undominated(np.column_stack([figures, columns[origin]]), self._effort)
         states = [following[k] for k in origin[keep]]
         return _Labels(
             figures[keep], states, gathered.origins, origin[keep], parent[keep], choice[keep]

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from dse.errors import InputError
+from dse.plan.milp import milp_of_query
 from dse.plan.plan import PlannedPart
 from dse.plan.plan_labels import PlanLabels
 from dse.plan.problem import Objective
 from dse.plan.query import Query
+from dse.plan.reach import Reach, can_reach
 from dse.plan.throughput import least_interval
+from dse.plan.undominated import TooManyLabels
+
+#: How long the MILP may look for a better plan, or for proof that there is none.
+MILP_SECONDS = 30.0
 
 
-def best_parts(query: Query) -> tuple[PlannedPart, ...] | None:
-    """The best plan of a query; None: none is allowed. Raises TooManyLabels."""
-    if query.objective is Objective.THROUGHPUT:
-        return least_interval(query)
-    return PlanLabels(query).best()
+@dataclass(frozen=True)
+class Found:
+    """A plan; ``bound``: proved of the objective, None where the plan is proved best."""
+
+    parts: tuple[PlannedPart, ...]
+    method: str
+    bound: float | None = None
+
+
+def best(query: Query) -> Found | None:
+    """The best plan of a query; None: none is allowed.
+
+    Where labels are too many, the MILP goes on. Raises TooManyLabels where it does not cover the
+    problem, or finds no plan in time.
+    """
+    try:
+        if query.objective is Objective.THROUGHPUT:
+            parts, method = least_interval(query), "search"
+        elif query.objective is None and can_reach(query):
+            parts, method = Reach(query).plan(), "search"
+        else:
+            parts, method = PlanLabels(query).best(), "labels"
+    except TooManyLabels as too_many:
+        return _by_milp(query, too_many)
+    return None if parts is None else Found(parts, method)
+
+
+def _by_milp(query: Query, too_many: TooManyLabels) -> Found | None:
+    try:
+        answer = milp_of_query(query, query.objective or Objective.BOARDS, MILP_SECONDS)
+    except InputError as not_covered:
+        raise TooManyLabels(f"{too_many.message}, and {not_covered.message}") from too_many
+    if answer is None:
+        return None
+    is_proved = query.objective is None or answer.is_optimal
+    return Found(answer.parts, "milp", None if is_proved else answer.bound)

@@ -8,8 +8,7 @@ from dse.plan.infeasible import plan_error
 from dse.plan.plan import evaluate
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import Query
-from dse.plan.search import best_parts
-from dse.plan.settled_plan import is_settled, settled_plan
+from dse.plan.search import best
 from dse.plan.solution import Solution
 
 __all__ = ["Solution", "solve"]
@@ -18,25 +17,20 @@ __all__ = ["Solution", "solve"]
 def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()) -> Solution:
     """The plan with the least ``objective``; among such, the least of each of ``then`` in turn.
 
-    Raises PlanError where no plan is within the limits.
+    Raises PlanError where no plan is within the limits, and TooManyLabels for a problem that is
+    beyond every solver here.
     """
-    objectives = (objective, *then)
-    if is_settled(problem, objectives):
-        settled = settled_plan(problem, objectives)
-        if settled is not None:
-            metrics = evaluate(problem, settled)
-            return Solution(settled, metrics, objective, metrics.of(objective), "segments")
     query = Query.of(problem, objective)
-    parts = best_parts(query)
-    if parts is None:
+    found = best(query)
+    if found is None:
         raise plan_error(problem, objective)
-    value = evaluate(problem, parts).of(objective)
-    most = query.most.keeping(objective, value)
+    value = evaluate(problem, found.parts).of(objective)
+    parts, most = found.parts, query.most.keeping(objective, value)
     for following in then:
-        better = best_parts(query.ask(following, most))
+        better = best(query.ask(following, most))
         if better is None:
             break
-        parts = better
+        parts = better.parts
         most = most.keeping(following, evaluate(problem, parts).of(following))
-    method = "search" if objective is Objective.THROUGHPUT else "labels"
-    return Solution(parts, evaluate(problem, parts), objective, value, method)
+    bound = value if found.bound is None else found.bound
+    return Solution(parts, evaluate(problem, parts), objective, bound, found.method)

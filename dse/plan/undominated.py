@@ -5,16 +5,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dse.errors import DseError
 from dse.plan.arrays import Floats, Integers
 
 #: Points compared at once with those kept; a trade of memory for calls.
 _TOGETHER = 256
 
 
-def undominated(points: Floats) -> Integers:
+class TooManyLabels(DseError):
+    """The label solver would hold or compare too many sums for this problem."""
+
+
+class Effort:
+    """How many pairs of points one query has compared. Raises TooManyLabels over ``most``."""
+
+    def __init__(self, most: float = 1.5e9) -> None:
+        self._left = most
+
+    def spend(self, pairs: int) -> None:
+        """Before so many are compared."""
+        self._left -= pairs
+        if self._left < 0:
+            raise TooManyLabels(
+                "this problem has too many sums to compare for the label solver",
+                expected="fewer foldings a block, or a problem that the MILP covers",
+            )
+
+
+def undominated(points: Floats, effort: Effort | None = None) -> Integers:
     """Indices of the points to keep; of equal points one.
 
-    ``points``: n x columns; less is better in each.
+    ``points``: n x columns; less is better in each. Raises TooManyLabels over the ``effort``.
     """
     if len(points) <= 1:
         return np.arange(len(points))
@@ -31,15 +52,16 @@ def undominated(points: Floats) -> Integers:
         keep = second < before
         keep[0] = True
         return order[keep]
-    return order[_among_sorted(points)]
+    return order[_among_sorted(points, effort or Effort(np.inf))]
 
 
-def _among_sorted(points: Floats) -> Integers:
+def _among_sorted(points: Floats, effort: Effort) -> Integers:
     """Of points in lexical order, in which none is dominated by a later one that differs."""
     kept = np.empty((0, points.shape[1]))
     indices: list[Integers] = []
     for start in range(0, len(points), _TOGETHER):
         block = np.arange(start, min(start + _TOGETHER, len(points)))
+        effort.spend(len(block) * (len(kept) + _TOGETHER // 4))
         block = block[~_dominated(kept, points[block])]
         if len(block) == 0:
             continue
