@@ -23,7 +23,7 @@ from finn_flows.cache_directory import cache_directory
 from finn_flows.folding_table_file import FLOW_VERSION as TABLE_VERSION
 
 #: Changes with every change of ours that can change a chain of the same folding tables.
-FLOW_VERSION = "1"
+FLOW_VERSION = "3"
 
 
 def kept_chain(facts: dict[str, object], make: Callable[[], Chain]) -> Chain:

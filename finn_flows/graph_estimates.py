@@ -17,7 +17,6 @@ from finn_flows.folding import divisors
 from finn_flows.folding_table import BoundaryTable, Counts, FoldingTable, GroupTable, counts_of
 from finn_flows.folding_table_file import folding_table
 from finn_flows.graph_order import GraphRow, Stage
-from finn_flows.integer_type import IntegerType
 from finn_flows.network_graph import Addition, Branch, GraphTensor, NetworkGraph
 from finn_flows.node_estimates import ConverterEstimates, NodeEstimate, ask_node
 from finn_flows.specialise import Stream
@@ -210,11 +209,8 @@ def addition_nodes(
         out_shape=shape,
         PE=lanes,
     )
-    # FINN gives thresholds the least type that holds them; one above the sum never counts.
-    kind = addition.sum_type
-    thresholds = IntegerType.covering(kind.minimum, kind.maximum + 1)
-    if kind.minimum >= 0:
-        thresholds = IntegerType.unsigned((kind.maximum + 1).bit_length())
+    # The type of the sum holds any threshold: no sum of two types reaches the last of its codes.
+    kind = addition.sum_type.qonnx_name
     threshold = helper.make_node(
         "Thresholding_rtl",
         ["sum", "thresholds"],
@@ -224,8 +220,8 @@ def addition_nodes(
         NumChannels=result.shape[-1],
         PE=lanes,
         numSteps=result.type.threshold_count,
-        inputDataType=kind.qonnx_name,
-        weightDataType=thresholds.qonnx_name,
+        inputDataType=kind,
+        weightDataType=kind,
         outputDataType=result.type.qonnx_name,
         numInputVectors=shape[:-1],
     )
