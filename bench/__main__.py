@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from bench.folding_estimates import folding_estimates
 from bench.image_throughput import image_throughput
 from bench.layer_cache import layer_cache
 from bench.pipeline_compute import pipeline_compute
 from bench.pipeline_transport import MIDDLE_BYTES, pipeline_transport
+from bench.planner import planner, planner_tables
 from bench.report_reading import report_reading
 from bench.sweep_executors import sweep_executors
 from bench.tables import comparison_table, compute_table, executor_table, transport_table
 
-#: What runs under a name, and the table of what it found.
-BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], Table]]] = {
+#: What runs under a name, and the table or tables of what it found.
+BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], RenderableType]]] = {
     "estimates": (folding_estimates, comparison_table),
     "images": (lambda: [image_throughput()], comparison_table),
     "layers": (lambda: [layer_cache()], comparison_table),
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, tuple[Callable[[], Sequence[Any]], Callable[[Any], Table]]
     ),
     "compute": (pipeline_compute, compute_table),
     "executor": (sweep_executors, executor_table),
+    "planner": (planner, planner_tables),
 }
 #: Of tables that go into a file or a pipe.
 _WIDTH = 140

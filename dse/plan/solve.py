@@ -9,6 +9,7 @@ from dse.plan.plan import evaluate
 from dse.plan.problem import Objective, Problem
 from dse.plan.query import Query
 from dse.plan.search import best
+from dse.plan.settled_plan import is_settled, settled_plan
 from dse.plan.solution import Solution
 
 __all__ = ["Solution", "solve"]
@@ -20,6 +21,12 @@ def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()
     Raises PlanError where no plan is within the limits, and TooManyLabels for a problem that is
     beyond every solver here.
     """
+    # Quicker by far where only the cuts are to be chosen; FINN+'s partitioners are beaten by it.
+    if is_settled(problem, (objective, *then)):
+        settled = settled_plan(problem, (objective, *then))
+        if settled is not None:
+            metrics = evaluate(problem, settled)
+            return Solution(settled, metrics, objective, metrics.of(objective), "segments")
     query = Query.of(problem, objective)
     found = best(query)
     if found is None:

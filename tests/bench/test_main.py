@@ -40,10 +40,11 @@ def test_all_of_them_and_what_cannot_be_measured_is_said(
         "transport",
         "compute",
         "executor",
+        "planner",
     ]
     said = capsys.readouterr()
     assert "reports: not measured: no corpus" in said.err
-    assert said.out.count("2.0x (1.5") == 6
+    assert said.out.count("2.0x (1.5") == 7
 
 
 def test_those_that_are_named(called: list[str], capsys: pytest.CaptureFixture[str]) -> None:

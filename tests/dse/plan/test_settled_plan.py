@@ -17,6 +17,7 @@ from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.problem import Limits, Objective, Problem
 from dse.plan.settled_parts import settled_parts
 from dse.plan.settled_plan import is_settled, settled_plan
+from dse.plan.solve import solve
 
 OBJECTIVES = (Objective.THROUGHPUT, Objective.BOARDS, Objective.TRAFFIC, Objective.SCARCEST)
 
@@ -130,6 +131,16 @@ def test_no_plan_is_better(seed: int, order: list[Objective]) -> None:
     assert [evaluate(problem, found).of(one) for one in order] == pytest.approx(
         min(values), rel=1e-9
     )
+
+
+def test_the_solver_takes_this_way_where_it_can() -> None:
+    one = FoldingOption("one", (1.0,) * 6, 1)
+    chain = Chain("two", "drawn", (Block("0", (one,)), Block("1", (one,))), (Boundary("0", 8),))
+    fleet = Fleet((PlanBoard("a", "a", 100.0, (1.0,) * 6),) * 2)
+    plan = solve(Problem(chain, fleet), Objective.BOARDS, (Objective.TRAFFIC,))
+    assert plan.method == "segments"
+    assert plan.is_optimal
+    assert [part.boards for part in plan.parts] == [(0,), (1,)]
 
 
 def test_a_chain_with_two_foldings_of_a_block_is_not_settled() -> None:
