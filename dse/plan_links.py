@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dse.deploy.link_measurement import FORMAT, VERSION
 from dse.errors import InputError
 from dse.plan.fleet import Fleet, Link
 
+FORMAT, VERSION = "split-dse/links", 1
 #: A message of this size tells the slowest of several links: about the median cut of CnvW2A2.
 _TYPICAL_BYTES = 4096
 

@@ -23,8 +23,8 @@ from dse.deploy.key_files import ClientKeys, client_keys
 from dse.deploy.link_probe import LinkSamples, probe_links
 from dse.deploy.nodes import Nodes
 from dse.errors import InputError
+from dse.plan_links import FORMAT, VERSION
 
-FORMAT, VERSION = "split-dse/links", 1
 #: Bytes of a message: from a cut of CnvW2A2's narrowest layers to far more than any of its cuts.
 SIZES = (64, 256, 1024, 4096, 16384, 65536)
 REPEATS = 100
