@@ -23,6 +23,7 @@ from reports.plan_record import PlanRecord
 #: What is put in order among plans that are equal by the objective.
 _TIES = (Objective.TRAFFIC, Objective.SCARCEST)
 PAGE = "plan.html"
+DEFAULT_OUT = Path("build/plan")
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,13 @@ class PlanResult:
 
         return plan_result_data(self)
 
-    def write(self, out: Path) -> list[Path]:
+    def write(self, folder: str | Path = DEFAULT_OUT) -> list[Path]:
         """plan.json, plan.html and, where plans were traded off, pareto.svg and pareto.png into
-        ``out``; what an earlier plan left of these and this one does not have is removed. Raises
+        ``folder``; what an earlier plan left of these and this one does not have is removed. Raises
         OutputError."""
         from reports.write_plan_html import plan_as_html
 
+        out = Path(folder)
         record, figures = self.record, self.figures()
         page = plan_as_html(record, figures.get("svg"))
         written = [write_plan_file(self.file, out / PLAN_FILE)]

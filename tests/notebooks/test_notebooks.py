@@ -20,6 +20,7 @@ def test_there_are_notebooks() -> None:
         "01_table1.ipynb",
         "02_fig4.ipynb",
         "03_your_own_network.ipynb",
+        "04_planning.ipynb",
     ]
 
 
@@ -40,8 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "path",
     [
-        # It trains: the first two stand for it in `make test`.
-        pytest.param(path, marks=pytest.mark.slow if path.stem.startswith("03") else ())
+        # They train, or ask FINN for every folding: the first two stand for them in `make test`.
+        pytest.param(path, marks=pytest.mark.slow if path.stem[:2] in ("03", "04") else ())
         for path in NOTEBOOKS
     ],
     ids=lambda path: path.stem,
@@ -58,3 +59,8 @@ def test_a_notebook_runs(path: Path, folder: Path) -> None:
         assert len(shown) == 3
     if path.stem == "03_your_own_network":
         assert outputs[-1].data["text/plain"] == "[True, True, True]"
+    if path.stem == "04_planning":
+        printed = "".join(out.text for out in outputs if out.get("name") == "stdout")
+        assert "cut after layers (5,)" in printed
+        assert "images/s at most" in printed
+        assert sum("image/png" in out.get("data", {}) for out in outputs) == 1
