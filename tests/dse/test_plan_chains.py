@@ -9,19 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dse.design_point import built_record
 from dse.errors import BuildError, FoldingError
 from dse.folding_file import RESERVED_NAMES, RESERVED_PREFIXES
 from dse.plan.chain import PLAN_RESOURCES, Chain
 from dse.plan.design_points import DesignPoints
-from dse.plan.plan import PlannedPart, part_cycles
+from dse.plan.plan import PlannedPart
+from dse.plan_bands import error_bands
 from dse.plan_chains import estimated_chain, planned_folding
+from dse.plan_swept import swept_chain
+from dse.sweep_file import sweep_file_text, write_sweep_file
+from finn_flows.backends import load_backend
+from finn_flows.backends.interface import Part
 from finn_flows.cache_directory import CACHE_VARIABLE
-from finn_flows.cut import legal_cuts, split_network
+from finn_flows.cut import Cut, legal_cuts, split_network
 from finn_flows.folding import Folding, LayerFolding, balanced_folding
 from finn_flows.hardware_network import hardware_network
 from finn_flows.integer_type import IntegerType
 from finn_flows.layer_estimates import LayerEstimates, PartEstimate
 from finn_flows.network import Network
+from reports.sweep_record import PartName
 from tests.random_networks import random_cnv, random_network
 
 DEVICE = "xc7z020clg400-1"
@@ -161,31 +168,33 @@ def test_with_a_warm_cache_nothing_heavy_is_imported() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", [None, 1])
-def test_latency_is_near_what_a_simulation_of_the_circuit_counts(
-    cut: int | None, tmp_path: Path
-) -> None:
+def test_latency_is_near_what_a_simulation_counts_and_swept_layers_add_up(tmp_path: Path) -> None:
     """Small layers: the registers that the model leaves out weigh more than in CnvW2A2."""
-    from finn_flows.backends import load_backend
-    from finn_flows.backends.interface import Part
-    from finn_flows.cut import Cut
-    from reports.sweep_record import PartName
-
     network = random_network(
         0,
-        input_shape=(16, 16, 3),
-        layers=("conv16", "conv16", "pool", "conv32", "dense32", "dense10"),
+        input_shape=(14, 14, 3),
+        layers=("conv8", "conv8", "pool", "dense16", "dense10"),
     )
-    folding = balanced_folding(network, 20_000)
-    chain = estimated_chain(network, DEVICE, folding)
-    options = [block.options[0] for block in chain.blocks]
-    names = (PartName.WHOLE,) if cut is None else (PartName.FIRST, PartName.SECOND)
-    for name in names:
+    folding = balanced_folding(network, 10_000)
+    backend = load_backend("yosys")
+    records = []
+    for name in PartName:
         (tmp_path / name.value).mkdir()
-        part = Part(network, name, None if cut is None else Cut(cut), folding, DEVICE, 100.0)
-        measured = load_backend("yosys").build(part, tmp_path / name.value).latency_cycles
-        own = options
-        if cut is not None:
-            own = options[: cut + 1] if name is PartName.FIRST else options[cut + 1 :]
-        assert measured is not None
-        assert part_cycles(own) == pytest.approx(measured, rel=0.05)
+        part = Part(network, name, None if name is PartName.WHOLE else Cut(1), folding, DEVICE, 100)
+        records.append(built_record(part, backend, backend.build(part, tmp_path / name.value)))
+    write_sweep_file(tmp_path, sweep_file_text(records))
+    estimated = estimated_chain(network, DEVICE, folding)
+    swept = swept_chain(tmp_path, network, "yosys", folding)
+    assert swept.cuts == (2,)
+    for record in records:
+        first, last = {"first": (0, 2), "second": (2, 4), "whole": (0, 4)}[record.part.value]
+        assert record.latency_cycles is not None
+        for chain in (estimated, swept):
+            figures = DesignPoints(chain, first, last).figures(np.zeros((1, last - first), int))
+            assert figures.latency[0] == pytest.approx(record.latency_cycles, rel=0.05)
+            assert figures.cycles[0] == pytest.approx(record.cycles, rel=0.02)
+        assert record.utilization is not None
+        counts = [getattr(record.utilization, resource) for resource in PLAN_RESOURCES]
+        assert figures.use[0].tolist() == counts
+    bands = error_bands(tmp_path, network.sha256, swept)
+    assert bands["yosys"].band.latency == pytest.approx(0, abs=0.05)
