@@ -12,11 +12,11 @@ from typing import Literal
 from dse.classify import check_classifies
 from dse.deploy.application import Application
 from dse.deploy.board import Board
-from dse.deploy.boards_file import BoardEntry
 from dse.deploy.deploy_plan import (
     choose_cuts,
     choose_deploy_boards,
     choose_deploy_images,
+    deploy_device,
     planned_names,
 )
 from dse.deploy.deploy_progress import DeployProgress
@@ -32,7 +32,6 @@ from dse.deploy.nodes import Nodes
 from dse.deploy.pipeline_plan import PipelineOptions
 from dse.deploy.service_file import check_not_served
 from dse.deploy.stage_folders import DEFAULT_DEVICE, StageFolders
-from dse.device_choice import choose_device
 from dse.errors import InputError
 from dse.folding_choice import choose_folding
 from dse.plan_use import use_plan
@@ -152,7 +151,7 @@ def prepare_deployment(request: DeployRequest, progress: DeployProgress) -> Prep
             [board.engine for board in boards],
             request.out,
             folding=folding,
-            device=_device(entries, device),
+            device=deploy_device(entries, device),
             overlays={
                 position: entry.bitstreams
                 for position, entry in enumerate(entries)
@@ -222,11 +221,3 @@ def deploy_network(request: DeployRequest, progress: DeployProgress) -> DeployRe
         runs=runs,
         out=request.out,
     )
-
-
-def _device(entries: Sequence[BoardEntry], default: str) -> str:
-    """Of the first board that says it."""
-    for entry in entries:
-        if entry.part is not None or entry.board is not None:
-            return entry.part or choose_device(None, entry.board)
-    return default

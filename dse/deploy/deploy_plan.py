@@ -16,6 +16,7 @@ from dse.deploy.key_files import ClientKeys
 from dse.deploy.local_board import LocalBoard
 from dse.deploy.pipeline_parts import balanced_cuts, pipeline_parts
 from dse.deploy.ssh_board import SshBoard
+from dse.device_choice import choose_device
 from dse.errors import InputError
 from dse.plan_use import UsedPlan
 from finn_flows.cut import Cut, normal_cut
@@ -126,6 +127,15 @@ def named_boards(
             board.engine = engine
         boards.append(board)
     return boards, chosen
+
+
+def deploy_device(entries: Sequence[BoardEntry], default: str) -> str:
+    """The device that parts are made for: of the first of ``entries`` that says its part or which
+    board it is, else ``default``. Raises InputError for an unknown board."""
+    for entry in entries:
+        if entry.part is not None or entry.board is not None:
+            return entry.part or choose_device(None, entry.board)
+    return default
 
 
 def choose_deploy_images(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.deploy.boards_file import BoardEntry, add_board, choose_boards, read_boards
+from dse.deploy.deploy_plan import deploy_device
 from dse.deploy.node.engines import ENGINES
 from dse.errors import DeployError, DseError, InputError, OutputError
 
@@ -116,6 +117,17 @@ def test_a_mistake_is_one_line_with_its_place(
     assert said.startswith(expected)
     if "engine" in expected:
         assert all(engine in said for engine in ENGINES)
+
+
+def test_parts_are_made_for_the_device_that_the_first_board_says() -> None:
+    silent = BoardEntry("a", "h", "onnx")
+    named = BoardEntry("b", "h", "onnx", board="zcu104")
+    both = BoardEntry("c", "h", "onnx", board="ZCU104", part="xc7z010clg400-1")
+    assert deploy_device([silent, named, both], "xc7z020") == "xczu7ev-ffvc1156-2-e"
+    assert deploy_device([both, named], "xc7z020") == "xc7z010clg400-1"
+    assert deploy_device([silent], "xc7z020") == "xc7z020"
+    with pytest.raises(InputError, match="unknown board 'zcu'"):
+        deploy_device([dataclasses.replace(named, board="zcu")], "xc7z020")
 
 
 def test_what_is_no_list_of_boards(tmp_path: Path) -> None:
