@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dse.counted import counted
 from dse.plan.chain import PLAN_RESOURCES, Chain
 from dse.plan.explain import FASTER_LINK, MORE_RESOURCE, Alternative, Explanation, Purchase
@@ -73,9 +75,18 @@ def value_text(objective: Objective, value: float) -> str:
     return percent_text(value)
 
 
-def limit_text(name: str) -> str:
-    """What a name of :class:`~dse.plan.feasibility.BrokenLimit` stands for."""
-    return _LIMITS.get(name) or f"{RESOURCE_TITLES.get(name, name)} of a board"
+def limits_text(names: Sequence[str]) -> str:
+    """What names of :class:`~dse.plan.feasibility.BrokenLimit` stand for, in one phrase."""
+    resources = [RESOURCE_TITLES[name] for name in names if name in RESOURCE_TITLES]
+    said = [f"what a board has of {_listed(resources)}"] if resources else []
+    return _listed(
+        [*said, *(_LIMITS.get(name, name) for name in names if name not in PLAN_RESOURCES)]
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    *before, last = words or [""]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def headline(solution: Solution) -> str:
@@ -136,15 +147,17 @@ def reason(problem: Problem, solution: Solution, alternative: Alternative) -> st
     if alternative.plan is None:
         if alternative.broken == ("must_not_cut",):
             return "It is ruled out."
-        limits = " and ".join(limit_text(name) for name in alternative.broken)
+        # That it is cut here is asked of the alternative alone, unless other cuts are asked for.
+        broken = [name for name in alternative.broken if name != "must_cut" or problem.must_cut]
+        limits = limits_text(broken)
         return f"No plan that cuts here keeps {limits}." if limits else "No plan cuts here."
     objective = solution.objective
     own, best = alternative.plan.metrics.of(objective), solution.metrics.of(objective)
     figures = f"{value_text(objective, own)} against {value_text(objective, best)}"
     cuts = [part.last for part in alternative.plan.parts[:-1]]
-    how = "" if len(cuts) == 1 else f", with {cuts_text(problem.chain, alternative.plan.parts)}"
+    how = "" if len(cuts) == 1 else f"; cuts: {cuts_text(problem.chain, alternative.plan.parts)}"
     if alternative.loss == 0:
-        return f"As good, {value_text(objective, own)}{how}; the plan wins by what breaks ties."
+        return f"As good, but for what breaks ties: {value_text(objective, own)}{how}."
     said = f"{figures}{_lost(objective, own, best)}{how}."
     if alternative.undecided:
         return f"{said} Undecided: the numbers of {problem.chain.source} are no closer than that."
