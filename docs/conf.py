@@ -14,6 +14,6 @@ autodoc_typehints_description_target = "documented_params"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 # FINN and torch are never needed to build the documentation.
 autodoc_mock_imports = ["finn", "torch", "brevitas"]

@@ -19,7 +19,7 @@ class TooManyLabels(DseError):
 class Effort:
     """How many pairs of points one query has compared. Raises TooManyLabels over ``most``."""
 
-    def __init__(self, most: float = 1.5e9) -> None:
+    def __init__(self, most: float = 1e8) -> None:
         self._left = most
 
     def spend(self, pairs: int) -> None:
