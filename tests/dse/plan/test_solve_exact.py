@@ -61,7 +61,11 @@ def test_two_thousand_random_chains_equal_brute_force_on_every_objective() -> No
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     plans = [
-        assert_best_of_all(small_problem(random.Random(seed + k)), f"seed {seed + k}")
+        # Most are smaller, so that 2,000 take minutes; some have as many plans as there can be.
+        assert_best_of_all(
+            small_problem(random.Random(seed + k), MOST_PLANS if k % 50 == 0 else 10_000),
+            f"seed {seed + k}",
+        )
         for k in range(2_000)
     ]
     assert np.count_nonzero(plans) > 1_000
