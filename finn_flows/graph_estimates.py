@@ -148,11 +148,12 @@ class _Asker:
         widths_out, widths_in = np.unique(before.width_out), np.unique(behind.width_in)
         made = stages[position - 1].result
         joint = np.zeros((len(widths_out), len(widths_in), len(before.counts[0])))
-        if made in stages[position].sources:
+        times = stages[position].sources.count(made)
+        if times:
             tensor = self._row.tensors[made]
             for a, out in enumerate(widths_out):
                 for b, into in enumerate(widths_in):
-                    joint[a, b] = self._between(tensor, int(out), int(into))
+                    joint[a, b] = times * self._between(tensor, int(out), int(into))
         leave = np.zeros((len(widths_out), len(before.counts[0])))
         enter = np.zeros((len(widths_in), len(before.counts[0])))
         makers = {stage.result: group for stage, group in zip(stages, groups, strict=True)}

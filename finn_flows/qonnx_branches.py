@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _SUPPORTED = (*SUPPORTED_OPERATORS, "Add of two quantised tensors of one scale")
 #: They keep the type and the scale of what they pass on.
 _PASSING = ("Dropout", "Flatten", "Identity", "MaxPool", "Reshape")
+_LAYERS = ("AveragePool", "Conv", "Gemm", "GlobalAveragePool", "MatMul", "ReduceMean")
 _PASSED_OVER = (*ELEMENTWISE, "Cast", "Dropout", "Identity")
 
 
@@ -140,6 +141,10 @@ class _Reader:
         nodes = [first]
         while not self._is_joint(nodes[-1].output[0]):
             nodes.append(self._graph.consumers(nodes[-1].output[0])[0])
+        if not any(node.op_type in _LAYERS for node in nodes):
+            raise NetworkError(
+                f"{node_label(first)} is between two joints with no layer", choices=_LAYERS
+            )
         result = nodes[-1].output[0]
         kind = None if result == self._graph.result_name else self._type_of(result)
         network = self._network(tensor, nodes)

@@ -76,6 +76,20 @@ def test_layers_are_numbered_through_and_additions_know_their_types() -> None:
     assert graph.tensors[additions[0].result].bytes_per_image == 56
 
 
+def test_a_pool_before_a_fork_belongs_to_the_layer_before_it() -> None:
+    graph = ResidualGraph()
+    entered = graph.convolve("picture", 2, 4)
+    pooled = graph.add("MaxPool", [entered], kernel_shape=[2, 2], strides=[2, 2])
+    branch = graph.convolve(graph.convolve(pooled, 4, 4), 4, 4)
+    found = import_branches(graph.model(graph.quantise(graph.add("Add", [branch, pooled]))))
+    first = found.steps[0]
+    assert isinstance(first, Branch)
+    assert first.result == pooled
+    assert found.tensors[pooled].shape == (3, 3, 4)
+    # 36 values of 3 bits are 108 bits: 2 words.
+    assert found.tensors[pooled].bytes_per_image == 16
+
+
 def test_whether_a_file_is_a_chain_is_told(tmp_path: Path) -> None:
     chain = ResidualGraph()
     onnx.save(chain.model(chain.classify(chain.convolve("picture", 2, 2), 72)), tmp_path / "c.onnx")
@@ -135,6 +149,15 @@ def _sum_unquantised() -> onnx.ModelProto:
     return graph.model(graph.convolve(total, 2, 2))
 
 
+def _pool_alone() -> onnx.ModelProto:
+    graph = ResidualGraph()
+    entered = graph.convolve("picture", 2, 2)
+    total = graph.quantise(graph.add("Add", [graph.convolve(entered, 2, 2), entered]))
+    pooled = graph.add("MaxPool", [total], kernel_shape=[2, 2], strides=[2, 2])
+    again = graph.quantise(graph.add("Add", [graph.convolve(pooled, 2, 2), pooled]))
+    return graph.model(again)
+
+
 def _picture_forks() -> onnx.ModelProto:
     graph = ResidualGraph()
     one, other = graph.convolve("picture", 2, 2), graph.convolve("picture", 2, 2)
@@ -152,6 +175,7 @@ def _picture_forks() -> onnx.ModelProto:
         (_scales_differ, "Add node 'node.* different scales"),
         (_fork_unquantised, "the result of Relu node 'node.* is not quantised"),
         (_sum_unquantised, "the result of Add node 'node.* is not quantised"),
+        (_pool_alone, "MaxPool node 'node.* is between two joints with no layer"),
         (_picture_forks, "input 'picture' branches before it is quantised"),
     ],
 )
