@@ -9,7 +9,7 @@ from typing import Any
 
 from dse.atomic_write import atomic_write
 from dse.errors import InputError
-from dse.plan.explain import ErrorBand, Explanation, explain
+from dse.plan.explain import ErrorBand, Explanation, explain, within_error
 from dse.plan.pareto import pareto
 from dse.plan.problem import Objective, Problem
 from dse.plan.solve import Solution, solve
@@ -125,7 +125,7 @@ def make_plan(
     any other DseError for what is wrong in the request.
     """
     from dse.plan_chains import planned_folding
-    from dse.plan_words import paper_text
+    from dse.plan_words import paper_text, tight_text
 
     if trade_off and len(set(trade_off)) not in (2, 3):
         raise InputError("a trade-off is between two or three different objectives")
@@ -138,6 +138,7 @@ def make_plan(
     if folding is None and subject.chain.network_sha256:
         folding = planned_folding(subject.chain, solution.parts)
     band, remarks = _band(request, problem)
+    remarks = (*remarks, *tight_text(problem, within_error(problem, solution, band)))
     explanation = explain(problem, solution, then, band) if explained else None
     if explanation is not None and subject.paper_split is not None:
         remarks = (*remarks, *paper_text(problem, solution, explanation, subject.paper_split))

@@ -233,11 +233,25 @@ def band_text(source: str, band: MeasuredBand | None) -> str:
         "cycles": band.band.cycles,
         "latency": band.band.latency,
     }
-    said = [f"{RESOURCE_TITLES.get(name, name)} {numbers[name]:.1%}" for name in band.against]
+    said = [f"{numbers[name]:.1%} in {RESOURCE_TITLES.get(name, name)}" for name in band.against]
     against = ", ".join(sorted({better.value for better in band.against.values()}))
     return (
         f"{source} was off by as much as {', '.join(said)} against {against}, on "
         f"{counted(band.parts, 'part')} of the sweep; what differs by less is undecided."
+    )
+
+
+def tight_text(problem: Problem, tight: Sequence[tuple[int, str, float]]) -> tuple[str, ...]:
+    """What may not fit (:func:`~dse.plan.explain.within_error`): a sentence, or none."""
+    if not tight:
+        return ()
+    said = [
+        f"{RESOURCE_TITLES[name]} of part {position + 1} up to {share:.0%} of the device"
+        for position, name, share in tight
+    ]
+    return (
+        f"As far as {problem.chain.source} may be off, this may not fit: {', '.join(said)}. "
+        "Leave room (--limit), or plan with better numbers (--source).",
     )
 
 

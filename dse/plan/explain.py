@@ -91,6 +91,25 @@ def explain(
     )
 
 
+def within_error(
+    problem: Problem, solution: Solution, band: ErrorBand
+) -> tuple[tuple[int, str, float], ...]:
+    """What may not fit though the numbers say that it does: (part, resource, the share of the
+    device that it may come to), where that is more than is allowed."""
+    found = []
+    for position, part in enumerate(solution.parts):
+        board = problem.fleet.boards[part.boards[0]]
+        for k, name in enumerate(PLAN_RESOURCES):
+            count, size = solution.metrics.use[position][k], board.capacity[k]
+            error = band.counts[k]
+            if not count or not size or error is None:
+                continue
+            share = (count * (1 + error) + (board.shell[k] or 0.0)) / size
+            if share > board.usable[k]:
+                found.append((position, name, share))
+    return tuple(found)
+
+
 def value_range(
     problem: Problem, metrics: Metrics, objective: Objective, band: ErrorBand
 ) -> tuple[float, float] | None:

@@ -140,8 +140,9 @@ def test_a_board_that_no_block_fits_is_named_with_what_it_needs(weights: str) ->
 
 
 def test_too_few_boards_are_told(weights: str) -> None:
-    said = line(weights, "--board", "Pynq-Z1", "--limit", "lut=1%")
-    assert "LUT" in said or "lut" in said or "boards" in said
+    said = line(weights, "--board", "Pynq-Z1", "--limit", "lut=0.7%")
+    assert "600 LUT on Pynq-Z1, not 372.4" in said
+    assert "2 boards (Pynq-Z1 added), not 1" in said
 
 
 def test_an_unreachable_rate_is_told_with_the_nearest(weights: str) -> None:

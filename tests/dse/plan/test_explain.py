@@ -10,7 +10,14 @@ import pytest
 
 from dse.errors import PlanError
 from dse.plan.chain import Block, Boundary, Chain, FoldingOption
-from dse.plan.explain import ErrorBand, Explanation, explain, scarcest_resource, value_range
+from dse.plan.explain import (
+    ErrorBand,
+    Explanation,
+    explain,
+    scarcest_resource,
+    value_range,
+    within_error,
+)
 from dse.plan.feasibility import broken_limits
 from dse.plan.fleet import Fleet, Link, PlanBoard
 from dse.plan.plan import PlannedPart, evaluate
@@ -142,3 +149,15 @@ def test_times_are_off_by_the_band_of_cycles_and_links_are_not() -> None:
     quick = replace(problem, fleet=replace(problem.fleet, links=(Link(),)))
     interval = value_range(quick, evaluate(quick, parts), Objective.THROUGHPUT, band)
     assert interval == pytest.approx((2e-6, 6e-6))
+
+
+def test_what_fits_by_less_than_the_band_may_not_fit() -> None:
+    problem = replace(three_blocks(1, 1, 1), use_all=True)
+    solution = solve(problem, Objective.SCARCEST)  # LUT 30 and 40 of 100
+    error = (1.0, *NOTHING[1:])
+    assert within_error(problem, solution, ErrorBand(counts=error)) == ()
+    error = (1.6, *NOTHING[1:])
+    found = within_error(problem, solution, ErrorBand(counts=error))
+    assert [(position, name) for position, name, _ in found] == [(1, "lut")]
+    assert found[0][2] == pytest.approx(1.04)
+    assert within_error(problem, solution, ErrorBand()) == ()
