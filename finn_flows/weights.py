@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dse.errors import InputError
 from finn_flows.folding import Folding
+from finn_flows.larger_networks import LARGER_NETWORKS, larger_network_file
 from finn_flows.network import Network
 
 #: The network shipped with the package: CnvW2A2 trained on scikit-learn's digits by ``dse train``.
@@ -18,6 +19,7 @@ FORMS = (
     "brevitas:FILE.pth",
     "brevitas:ARCHITECTURE:FILE.pth",
     "FILE.npz",
+    *LARGER_NETWORKS,
 )
 
 
@@ -66,6 +68,11 @@ def load_weights(spec: str | None = None, model: Path | None = None) -> LoadedNe
         from finn_flows.network_file import load_network
 
         return LoadedNetwork(load_network(Path(spec)), None, f"network file {Path(spec).name}")
+    if spec in LARGER_NETWORKS:
+        from finn_flows.qonnx_import import import_qonnx
+
+        network = import_qonnx(larger_network_file(spec), spec)
+        return LoadedNetwork(network, None, f"{LARGER_NETWORKS[spec].description}, untrained")
     raise InputError(f"unknown weights {spec!r}", choices=FORMS)
 
 

@@ -21,6 +21,7 @@ from finn_flows.network import ConvLayer, Network
 from finn_flows.network_graph import Branch
 from finn_flows.qonnx_branches import has_branches, import_branches
 from finn_flows.qonnx_import import import_qonnx
+from finn_flows.weights import load_weights
 from tests.finn_flows.picture_networks import as_picture, random_pixels
 
 
@@ -155,6 +156,7 @@ def _written(folder: Path, content: bytes) -> Path:
 @pytest.mark.slow
 def test_an_mlp_is_planned_as_a_chain_that_can_be_built() -> None:
     chain = planning_chain("lfc-w1a1", "xc7z020clg400-1")
+    assert load_weights("lfc-w1a1").network.sha256 == chain.network_sha256
     assert chain.network_sha256 == import_qonnx(larger_network_file("lfc-w1a1")).sha256
     # 1024 bipolar values are 1024 bits.
     assert [boundary.bytes_per_image for boundary in chain.boundaries] == [128, 128, 128]
