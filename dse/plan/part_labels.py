@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
-from dse.plan.query import Query
+from dse.plan.query import SAME, Query
 from dse.plan.undominated import Effort, TooManyLabels, undominated
 
 #: Sums that are made at once before the label solver gives up on a problem.
@@ -171,6 +172,9 @@ class PartLabels:
         resources = len(self._resources)
         fits = np.flatnonzero((sums[:, :resources] <= self._most_so_far).all(axis=1))
         sums, stream, parent, option = sums[fits], stream[fits], parent[fits], option[fits]
+        if self._query.counts_latency:
+            quick = np.flatnonzero(self._may_be_in_time(sums))
+            sums, stream, parent, option = sums[quick], stream[quick], parent[quick], option[quick]
         if self._query.counts_balance:
             _, keep = np.unique(np.column_stack([sums, stream]), axis=0, return_index=True)
         else:
@@ -178,6 +182,19 @@ class PartLabels:
             keeps = [group[undominated(sums[group], self._effort)] for group in groups]
             keep = np.concatenate(keeps) if keeps else np.empty(0, dtype=np.int64)
         return _Level(sums[keep], stream[keep], parent[keep], option[keep])
+
+    def _may_be_in_time(self, sums: Floats) -> NDArray[np.bool_]:
+        """Which are not too late yet, were the blocks elsewhere as quick as they can be."""
+        query, second = self._query, self._kind.seconds
+        before, behind, drained = query.least_waits
+        end = self._start + len(self._levels) + 1
+        latest = np.maximum(sums[:, -2] * second + drained[end], sums[:, -1] * second + behind[end])
+        latency = query.host[1] + before[self._start] + latest
+        interval = sums[:, -3] * second / query.problem.most_replicas
+        images = query.problem.batch - 1
+        batch = latency + images * np.maximum(interval, query.host[0])
+        most = query.most
+        return (latency * (1 - SAME) <= most.latency) & (batch * (1 - SAME) <= most.batch)
 
     def _close(self, end: int) -> ClosedPart:
         level, query, kind = self._levels[-1], self._query, self._kind

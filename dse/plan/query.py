@@ -155,6 +155,26 @@ class Query:
         return tables
 
     @cached_property
+    def least_waits(self) -> tuple[Floats, Floats, Floats]:
+        """In seconds, whatever the plan: of the blocks before each, of it and those behind it,
+        and the drains of it and those behind it. Each has one entry more than there are blocks."""
+        second = min(kind.seconds for kind in self.kinds)
+        cycles, fills, drains = (
+            np.array([getattr(block, name).min() for block in self.blocks]) * second
+            for name in ("cycles", "fill", "drain")
+        )
+        count = len(self.blocks)
+        before, behind, drained = np.zeros(count + 1), np.zeros(count + 1), np.zeros(count + 1)
+        filled = 0.0
+        for k in range(count):
+            before[k + 1] = max(before[k] + drains[k], filled + cycles[k])
+            filled += fills[k]
+        for k in reversed(range(count)):
+            behind[k] = max(cycles[k] + drained[k + 1], fills[k] + behind[k + 1])
+            drained[k] = drains[k] + drained[k + 1]
+        return before, behind, drained
+
+    @cached_property
     def ends(self) -> list[int]:
         """Where a part may end: after how many blocks, ascending; the chain's end is the last."""
         problem = self.problem
