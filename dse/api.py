@@ -239,7 +239,8 @@ def plan_network(
     if link_bits_per_second is not None:
         link = Link("as given", byte_s=8 / link_bits_per_second)
     request = PlanRequest(
-        network=None if model is not None else _loaded(network),
+        weights=network if isinstance(network, str) else None,
+        network=None if isinstance(network, str) else network,
         model=None if model is None else str(model),
         boards=tuple(board_names),
         boards_file=None if boards is None else Path(boards),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,8 +159,11 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
     numbers that the source does not have.
     """
     from dse.plan_chains import estimated_chain
+    from finn_flows.larger_networks import LARGER_NETWORKS
     from finn_flows.published_network import PAPER_SPLIT, is_cnv_w2a2
 
+    if request.weights in LARGER_NETWORKS:
+        request = replace(request, model=request.weights, weights=None)
     wanted, estimated = request.fixed_folding, request.counts_from is Source.FINN_ESTIMATE
     if request.model is not None and wanted == FREE and estimated:
         # The network itself is not needed, and loading a large one takes seconds.

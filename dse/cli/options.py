@@ -103,7 +103,8 @@ def network_options(command: Command) -> Command:
             "--weights",
             metavar="SPEC",
             help="digits (the default), bnn-pynq:DIR, brevitas:FILE.pth, "
-            "brevitas:ARCHITECTURE:FILE.pth or FILE.npz.",
+            "brevitas:ARCHITECTURE:FILE.pth, FILE.npz, or a larger network by name: cnv-wide-w2a2, "
+            "lfc-w1a1, mobilenetv1-w4a4, resnet18-w4a4 (the last for `dse plan` alone).",
         ),
         click.option(
             "--model",

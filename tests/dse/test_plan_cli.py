@@ -200,6 +200,22 @@ def test_an_unknown_network_lists_those_with_a_name() -> None:
     assert "resnet18-w4a4" in said
 
 
+def test_a_larger_network_has_one_name_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def chain(model: str, *_: object, **__: object) -> None:
+        asked.append(model)
+        raise InputError("enough")
+
+    monkeypatch.setattr("dse.plan_networks.planning_chain", chain)
+    for arguments in (("resnet18-w4a4",), ("--weights", "resnet18-w4a4")):
+        assert error_line(invoke("plan", *arguments)) == "enough"
+    for keywords in ({"network": "resnet18-w4a4"}, {"model": "resnet18-w4a4"}):
+        with pytest.raises(InputError, match="enough"):
+            dse.plan_network(**keywords)  # type: ignore[arg-type]
+    assert asked == ["resnet18-w4a4"] * 4
+
+
 def graph(tmp_path: Path, kind: str) -> Path:
     """An ONNX file of a graph with a cycle, or of one with two inputs."""
     from onnx import TensorProto, helper, save
