@@ -127,7 +127,7 @@ def _said(name: str, needed: float, allowed: float) -> str:
 
 
 def _rate(value: float) -> str:
-    return f"{value:.5g}" if value < 1e5 else f"{value:,.0f}"
+    return f"{value:.5g}" if value < 1e4 else f"{value:,.0f}"
 
 
 def _least_hop(relaxed: Problem) -> tuple[Parts | None, float]:

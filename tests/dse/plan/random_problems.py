@@ -66,11 +66,11 @@ def random_chain(draw: random.Random, blocks: int, options: int) -> Chain:
     def boundary(position: int) -> Boundary:
         converters = Converters()
         if classes > 1 and draw.random() < 0.8:
-            few = [[counts(0.5, False) for _ in range(classes)] for _ in range(classes)]
+            few = [[counts(2.0, False) for _ in range(classes)] for _ in range(classes)]
             converters = Converters(
                 tuple(tuple(row) for row in few) if draw.random() < 0.8 else (),
-                tuple(counts(0.5) for _ in range(classes)) if draw.random() < 0.8 else (),
-                tuple(counts(0.5) for _ in range(classes)) if draw.random() < 0.8 else (),
+                tuple(counts(2.0) for _ in range(classes)) if draw.random() < 0.8 else (),
+                tuple(counts(2.0) for _ in range(classes)) if draw.random() < 0.8 else (),
             )
         legal = draw.random() < 0.85
         size = draw.choice([0, 64, 128, 800, 3136]) if legal else None

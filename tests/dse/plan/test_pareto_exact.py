@@ -54,10 +54,10 @@ def test_the_pareto_set_of_two_or_three_objectives_is_that_of_all_plans(seed: in
 
 
 @pytest.mark.slow
-def test_three_hundred_more_pareto_sets_are_those_of_all_plans() -> None:
+def test_a_hundred_more_pareto_sets_are_those_of_all_plans() -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
-    for k in range(300):
+    for k in range(100):
         problem = small_problem(random.Random(seed + k), 5_000)
         assert_same_set(problem, PAIRS[k % len(PAIRS)], f"seed {seed + k}")
         assert_same_set(problem, TRIPLES[k % len(TRIPLES)], f"seed {seed + k}")
