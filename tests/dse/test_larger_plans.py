@@ -14,6 +14,8 @@ from dse.plan.solve import solve
 from dse.plan_fleet import fleet
 from dse.plan_networks import planning_chain
 
+pytestmark = pytest.mark.usefixtures("in_simulation_cache")
+
 GIGABIT = Link("1 Gbit/s", byte_s=8e-9)
 
 

@@ -25,6 +25,9 @@ from finn_flows.weights import load_weights
 from tests.finn_flows.picture_networks import as_picture, random_pixels
 
 
+pytestmark = pytest.mark.usefixtures("in_simulation_cache")
+
+
 @dataclass(frozen=True)
 class Facts:
     multiplications: int
