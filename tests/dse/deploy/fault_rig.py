@@ -97,6 +97,10 @@ class FaultRig:
         assert pid is not None
         return psutil.Process(pid)
 
+    def program(self, index: int, name: str) -> str:
+        """Where a program that was in ``folder / "application"`` is on a board."""
+        return str(Path(self._mains[index]).with_name(name))
+
     def stages(self, index: int) -> list[psutil.Process]:
         """The stage processes of a board, in the order of their start."""
         return sorted(self.manager(index).children(), key=lambda process: process.create_time())
