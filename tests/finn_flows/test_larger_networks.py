@@ -24,7 +24,6 @@ from finn_flows.qonnx_import import import_qonnx
 from finn_flows.weights import load_weights
 from tests.finn_flows.picture_networks import as_picture, random_pixels
 
-
 pytestmark = pytest.mark.usefixtures("in_simulation_cache")
 
 
