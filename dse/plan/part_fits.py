@@ -8,6 +8,7 @@ what is left, with both tests applied to what a label still lacks.
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -44,6 +45,7 @@ class PartFits:
         )
         self._weigh()
 
+    @cached_property
     def ranges(self) -> tuple[Integers, Integers]:
         """Of each first block: up to where a part surely fits, and beyond where surely none does.
 

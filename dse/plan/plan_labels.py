@@ -8,11 +8,15 @@ import numpy as np
 
 from dse.plan.arrays import RESOURCES, Floats, Integers
 from dse.plan.board_states import BoardStates, BoardStep, State
+from dse.plan.fitting_parts import FittingParts
+from dse.plan.part_fits import PartFits
 from dse.plan.part_labels import MOST_SUMS, ClosedPart, PartLabels
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective
 from dse.plan.query import Query
 from dse.plan.undominated import Effort, TooManyLabels, undominated
+
+_Part = PartLabels | FittingParts
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class _Origin:
 
     position: int
     step: BoardStep
-    part: PartLabels
+    part: _Part
     closed: ClosedPart
 
 
@@ -59,7 +63,11 @@ class PlanLabels:
         self._query = query
         self._effort = Effort()
         self._states = BoardStates(query.problem, query.kinds)
-        self._parts: dict[tuple[int, int, float], tuple[PartLabels, list[ClosedPart]]] = {}
+        self._parts: dict[
+            tuple[int, int, float], tuple[PartLabels | FittingParts, list[ClosedPart]]
+        ] = {}
+        self._fits: dict[tuple[int, float], PartFits] = {}
+        self._only_fit = not (query.counts_latency or query.counts_scarcest or query.counts_balance)
         self._labels: dict[int, _Labels] = {}
         names = [
             ("interval", query.counts_interval),
@@ -144,13 +152,19 @@ class PlanLabels:
             into.parents.append(members[allowed // len(closed.labels)])
             into.choices.append(closed.labels[allowed % len(closed.labels)])
 
-    def _part(self, position: int, step: BoardStep) -> tuple[PartLabels, list[ClosedPart]]:
+    def _part(self, position: int, step: BoardStep) -> tuple[_Part, list[ClosedPart]]:
         query = self._query
         kind = query.kinds[step.kind]
         most_cycles = query.most.interval * step.replicas / kind.seconds
         key = (position, step.kind, most_cycles)
         if key not in self._parts:
-            part = PartLabels(query, position, kind, most_cycles, self._effort)
+            part: _Part
+            if self._only_fit:
+                if (step.kind, most_cycles) not in self._fits:
+                    self._fits[step.kind, most_cycles] = PartFits(query, kind, most_cycles)
+                part = FittingParts(query, position, self._fits[step.kind, most_cycles])
+            else:
+                part = PartLabels(query, position, kind, most_cycles, self._effort)
             self._parts[key] = (part, list(part.closed()))
         return self._parts[key]
 

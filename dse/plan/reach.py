@@ -95,7 +95,7 @@ class Reach:
         legal[query.ends] = True
         furthest = np.array([query.furthest(first) for first in range(self._blocks)])
         allowed = legal & as_flags(furthest, self._blocks)
-        certain, possible = fits.ranges()
+        certain, possible = fits.ranges
         self._certain[key] = allowed & as_flags(certain, self._blocks)
         self._possible[key] = allowed & as_flags(possible, self._blocks)
 
