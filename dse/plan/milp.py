@@ -5,21 +5,26 @@ Boards in their order, or of one kind; no part is repeated. docs/planner.md has 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
 from dse.errors import InputError, PlanError
 from dse.plan.arrays import RESOURCES, Floats
+from dse.plan.feasibility import broken_limits
 from dse.plan.linear_program import LinearProgram, Term
-from dse.plan.plan import PlannedPart, evaluate
+from dse.plan.plan import Metrics, PlannedPart, evaluate
 from dse.plan.problem import Objective, Problem
-from dse.plan.query import Query
+from dse.plan.query import Most, Query
 from dse.plan.solution import Solution
 from dse.plan.undominated import TooManyLabels
 
 #: What times are scaled to, so that the solver's tolerances are small beside them.
 _SCALE = 1000.0
+#: HiGHS keeps limits and integers to about 1e-6.
+_ROUNDED = 1e-5
+#: How often a plan is looked for that keeps the limits in earnest.
+_TRIES = 3
 
 
 def solve_milp(problem: Problem, objective: Objective, seconds: float | None = None) -> Solution:
@@ -36,16 +41,42 @@ def solve_milp(problem: Problem, objective: Objective, seconds: float | None = N
 
 
 def milp_of_query(query: Query, objective: Objective, seconds: float | None) -> Solution | None:
-    """The same with the limits of ``query``; None: it is proved that none is allowed."""
-    program = _ChainProgram(replace(query, objective=objective))
-    answer = program.least(seconds)
-    if answer is None:
-        return None
-    parts, bound, is_proved = answer
-    metrics = evaluate(query.problem, parts)
-    value = metrics.of(objective)
-    # The program's own sums are rounded; what it proves best is worth what the plan comes to.
-    return Solution(parts, metrics, objective, value if is_proved else bound, "milp")
+    """The same with the limits of ``query``; None: it is proved that none is allowed.
+
+    HiGHS keeps limits within its tolerances. A plan that :func:`evaluate` finds over one is not
+    taken; one is looked for that keeps it by more than these tolerances.
+    """
+    most, least = query.most, None
+    for _ in range(_TRIES):
+        program = _ChainProgram(replace(query, objective=objective, most=most))
+        answer = program.least(seconds)
+        if answer is None:
+            return None
+        parts, bound, is_proved = answer
+        # What was proved with looser limits is proved of these.
+        least = bound if least is None else least
+        metrics = evaluate(query.problem, parts)
+        value = metrics.of(objective)
+        over = _over(query.most, metrics)
+        if not over and not broken_limits(query.problem, parts, metrics):
+            # The program's own sums are rounded; what it proves best is worth what the plan
+            # comes to.
+            is_proved = is_proved and most is query.most
+            return Solution(parts, metrics, objective, value if is_proved else least, "milp")
+        for name in over:
+            most = most.to(name, getattr(query.most, name) * (1 - _ROUNDED) - _ROUNDED * _ROUNDED)
+        if not over:
+            break
+    raise TooManyLabels("HiGHS has found no plan that keeps the limits but for its rounding")
+
+
+def _over(most: Most, metrics: Metrics) -> list[str]:
+    """Which figures are over ``most``."""
+    return [
+        one.name
+        for one in fields(Most)
+        if one.name != "hop_bytes" and getattr(metrics, one.name) > getattr(most, one.name)
+    ]
 
 
 class _ChainProgram:

@@ -10,8 +10,9 @@ import pytest
 from dse.errors import InputError, PlanError
 from dse.plan.chain import Chain
 from dse.plan.feasibility import broken_limits
-from dse.plan.milp import solve_milp
-from dse.plan.problem import Objective, Problem
+from dse.plan.milp import milp_of_query, solve_milp
+from dse.plan.problem import Limits, Objective, Problem
+from dse.plan.query import Query
 from dse.plan.solve import solve
 from tests.dse.plan.brute_force import ORDER
 from tests.dse.plan.random_problems import random_chain, random_fleet, random_problem, with_limits
@@ -90,3 +91,20 @@ def test_what_the_milp_does_not_cover_is_refused() -> None:
     fixed = replace(problem, fleet=replace(problem.fleet, any_order=False), most_replicas=2)
     with pytest.raises(InputError, match="repeats no part"):
         solve_milp(fixed, Objective.TRAFFIC)
+
+
+@pytest.mark.parametrize(
+    "objective", [Objective.TRAFFIC, Objective.BALANCE, Objective.SCARCEST, Objective.LATENCY]
+)
+def test_a_plan_over_a_limit_by_the_solvers_tolerance_is_not_taken(objective: Objective) -> None:
+    # By less than HiGHS tells apart: a Pareto set asks for so much less of each plan's figure.
+    problem = larger_problem(random.Random(4), 4, 6)
+    problem = replace(problem, limits=Limits(), use_all=True, must_cut=frozenset())
+    value = solve(problem, objective).value
+    assert value > 0
+    for share in (1e-9, 1e-7):
+        query = Query.of(problem, objective)
+        most = query.most.to(objective.value, value * (1 - share))
+        for other in (objective, Objective.THROUGHPUT):
+            found = milp_of_query(query.ask(other, most), other, None)
+            assert found is None or found.metrics.of(objective) <= value * (1 - share)
