@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,16 +65,34 @@ class LinearProgram:
         options: dict[str, float] = {"mip_rel_gap": 0.0}
         if seconds is not None:
             options["time_limit"] = seconds
-        found = milp(
-            factors,
-            integrality=np.array(self._integral),
-            bounds=Bounds(0, np.array(self._upper)),
-            constraints=LinearConstraint(matrix, np.array(self._low), np.array(self._high)),
-            options=options,
-        )
+        with _without_output():
+            found = milp(
+                factors,
+                integrality=np.array(self._integral),
+                bounds=Bounds(0, np.array(self._upper)),
+                constraints=LinearConstraint(matrix, np.array(self._low), np.array(self._high)),
+                options=options,
+            )
         bound = found.get("mip_dual_bound")
         return Answer(
             None if found.x is None else np.asarray(found.x),
             float(bound) if bound is not None and np.isfinite(bound) else None,
             found.status == 2,
         )
+
+
+@contextlib.contextmanager
+def _without_output() -> Iterator[None]:
+    """HiGHS prints notes for its developers to stdout, whatever its options say."""
+    library = ctypes.CDLL(None)  # whose buffer of stdout is not Python's
+    sys.stdout.flush()
+    library.fflush(None)
+    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        library.fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
