@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
-from dse.plan.part_labels import MOST_SUMS
 from dse.plan.query import Query
-from dse.plan.undominated import TooManyLabels, undominated
+from dse.plan.undominated import MOST_SUMS, TooManyLabels, undominated
 
 #: Steps from one resource to another in which weights are tried, by how many resources matter.
 _STEPS = {1: 1, 2: 16, 3: 6, 4: 4, 5: 3, 6: 2}

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
+from dse.plan.part_bounds import Deadline
 from dse.plan.query import SAME, Query
-from dse.plan.undominated import Effort, TooManyLabels, undominated
-
-#: Sums that are made at once before the label solver gives up on a problem.
-MOST_SUMS = 4_000_000
+from dse.plan.undominated import MOST_SUMS, Effort, TooManyLabels, undominated
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,20 @@ class PartLabels:
 
     A label is a sum over the blocks: of each resource that can run out (or whose share counts),
     and, where latency counts, the slowest block's cycles, the longest wait so far and the fills.
+    With a ``deadline`` only the part that it is of, and only labels that may meet it.
     """
 
     def __init__(
-        self, query: Query, start: int, kind: KindArrays, most_cycles: float, effort: Effort
+        self,
+        query: Query,
+        start: int,
+        kind: KindArrays,
+        most_cycles: float,
+        effort: Effort,
+        deadline: Deadline | None = None,
     ) -> None:
         self._query = query
+        self._deadline = deadline
         self._effort = effort
         self._start = start
         self._kind = kind
@@ -65,8 +71,9 @@ class PartLabels:
 
     def closed(self) -> Iterator[ClosedPart]:
         """One for each place where the part may end and fits, ascending."""
-        ends = frozenset(self._query.ends)
-        for end in range(self._start + 1, self._query.furthest(self._start) + 1):
+        last = self._query.furthest(self._start) if self._deadline is None else self._deadline.last
+        ends = frozenset(self._query.ends if self._deadline is None else [last])
+        for end in range(self._start + 1, last + 1):
             level = self._first() if not self._levels else self._next(end - 1)
             if len(level.sums) == 0:
                 return
@@ -140,6 +147,7 @@ class PartLabels:
             count = len(fits)
             parts.append((columns, np.full(count, stream), fits, np.full(count, option)))
             held += count
+            self._effort.spend(count)
             if held > MOST_SUMS:
                 raise TooManyLabels(f"more than {MOST_SUMS:,} sums of one part")
         merged = [np.concatenate([part[k] for part in parts]) for k in range(4)] if parts else []
@@ -173,7 +181,7 @@ class PartLabels:
         fits = np.flatnonzero((sums[:, :resources] <= self._most_so_far).all(axis=1))
         sums, stream, parent, option = sums[fits], stream[fits], parent[fits], option[fits]
         if self._query.counts_latency:
-            quick = np.flatnonzero(self._may_be_in_time(sums))
+            quick = np.flatnonzero(self._may_be_in_time(sums, stream))
             sums, stream, parent, option = sums[quick], stream[quick], parent[quick], option[quick]
         if self._query.counts_balance:
             _, keep = np.unique(np.column_stack([sums, stream]), axis=0, return_index=True)
@@ -183,11 +191,15 @@ class PartLabels:
             keep = np.concatenate(keeps) if keeps else np.empty(0, dtype=np.int64)
         return _Level(sums[keep], stream[keep], parent[keep], option[keep])
 
-    def _may_be_in_time(self, sums: Floats) -> NDArray[np.bool_]:
+    def _may_be_in_time(self, sums: Floats, stream: Integers) -> NDArray[np.bool_]:
         """Which are not too late yet, were the blocks elsewhere as quick as they can be."""
         query, second = self._query, self._kind.seconds
-        before, behind, drained = query.least_waits
         end = self._start + len(self._levels) + 1
+        if self._deadline is not None:
+            use = np.zeros((len(sums), RESOURCES))
+            use[:, self._resources] = sums[:, : len(self._resources)]
+            return self._deadline.is_met(end, use, sums[:, -2:], stream)
+        before, behind, drained = query.least_waits
         latest = np.maximum(sums[:, -2] * second + drained[end], sums[:, -1] * second + behind[end])
         latency = query.host[1] + before[self._start] + latest
         interval = sums[:, -3] * second / query.problem.most_replicas

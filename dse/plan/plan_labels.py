@@ -10,13 +10,14 @@ from dse.plan.arrays import RESOURCES, Floats, Integers
 from dse.plan.board_states import BoardStates, BoardStep, State
 from dse.plan.fitting_parts import FittingParts
 from dse.plan.part_fits import PartFits
-from dse.plan.part_labels import MOST_SUMS, ClosedPart, PartLabels
+from dse.plan.part_labels import ClosedPart, PartLabels
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective
 from dse.plan.query import Query
-from dse.plan.undominated import Effort, TooManyLabels, undominated
+from dse.plan.time_bounds import TimeBounds, TimelyParts
+from dse.plan.undominated import MOST_SUMS, Effort, TooManyLabels, undominated
 
-_Part = PartLabels | FittingParts
+_Part = PartLabels | FittingParts | TimelyParts
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,18 @@ class PlanLabels:
     """The label solver of one query.
 
     Figures of a plan, each only if counted: interval, latency, traffic, boards, greatest share,
-    then of each resource the greatest share and the least one negated.
+    then of each resource the greatest share and the least one negated. With ``bounds`` (where
+    latency counts), parts that cannot be in time are left out.
     """
 
-    def __init__(self, query: Query) -> None:
+    def __init__(
+        self, query: Query, effort: Effort | None = None, bounds: TimeBounds | None = None
+    ) -> None:
         self._query = query
-        self._effort = Effort()
+        self._effort = effort or Effort()
+        self._bounds = bounds
         self._states = BoardStates(query.problem, query.kinds)
-        self._parts: dict[
-            tuple[int, int, float], tuple[PartLabels | FittingParts, list[ClosedPart]]
-        ] = {}
+        self._parts: dict[tuple[int, int, float], tuple[_Part, list[ClosedPart]]] = {}
         self._fits: dict[tuple[int, float], PartFits] = {}
         self._only_fit = not (query.counts_latency or query.counts_scarcest or query.counts_balance)
         self._labels: dict[int, _Labels] = {}
@@ -163,6 +166,10 @@ class PlanLabels:
                 if (step.kind, most_cycles) not in self._fits:
                     self._fits[step.kind, most_cycles] = PartFits(query, kind, most_cycles)
                 part = FittingParts(query, position, self._fits[step.kind, most_cycles])
+            elif self._bounds is not None:
+                part = TimelyParts(
+                    query, position, step.kind, most_cycles, self._effort, self._bounds
+                )
             else:
                 part = PartLabels(query, position, kind, most_cycles, self._effort)
             self._parts[key] = (part, list(part.closed()))

@@ -74,6 +74,8 @@ class Query:
     def of(cls, problem: Problem, objective: Objective | None) -> Query:
         """With the problem's own limits."""
         chain, fleet = problem.chain, problem.fleet
+        # A part is on no more boards than there are, whatever number is allowed.
+        problem = replace(problem, most_replicas=min(problem.most_replicas, len(fleet.boards)))
         host, ends = fleet.host, (chain.input_bytes, chain.output_bytes)
         return cls(
             problem,
@@ -173,6 +175,21 @@ class Query:
             behind[k] = max(cycles[k] + drained[k + 1], fills[k] + behind[k + 1])
             drained[k] = drains[k] + drained[k + 1]
         return before, behind, drained
+
+    @cached_property
+    def intervals(self) -> Floats:
+        """Every interval within the limit that a plan can have, ascending: of a folding on a kind
+        of board, of a hop, or of the host."""
+        cycles = np.unique(np.concatenate([block.cycles for block in self.blocks]))
+        values = [np.array([self.host[0]])]
+        sizes = {self.bytes_at(end) for end in self.ends[:-1]}
+        for replicas in range(1, self.problem.most_replicas + 1):
+            values += [cycles * kind.seconds / replicas for kind in self.kinds]
+            for link in self.problem.fleet.links:
+                hops = [link.seconds(size) / link.usable / replicas for size in sizes]
+                values.append(np.array(hops))
+        found = np.unique(np.concatenate(values))
+        return found[(found >= self.host[0]) & (found <= self.most.interval)]
 
     @cached_property
     def ends(self) -> list[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dse.errors import InputError
+from dse.plan.in_time import by_labels
 from dse.plan.milp import milp_of_query
 from dse.plan.plan import PlannedPart
-from dse.plan.plan_labels import PlanLabels
 from dse.plan.problem import Objective
 from dse.plan.query import Query
 from dse.plan.reach import Reach, can_reach
@@ -39,7 +39,7 @@ def best(query: Query) -> Found | None:
         elif query.objective is None and can_reach(query):
             parts, method = Reach(query).plan(), "search"
         else:
-            parts, method = PlanLabels(query).best(), "labels"
+            parts, method = by_labels(query), "labels"
     except TooManyLabels as too_many:
         return _by_milp(query, too_many)
     return None if parts is None else Found(parts, method)

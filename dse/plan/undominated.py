@@ -11,6 +11,9 @@ from dse.plan.arrays import Floats, Integers
 #: Points compared at once with those kept; a trade of memory for calls.
 _TOGETHER = 256
 
+#: Sums that are made at once before the label solver gives up on a problem.
+MOST_SUMS = 4_000_000
+
 
 class TooManyLabels(DseError):
     """The label solver would hold or compare too many sums for this problem."""
