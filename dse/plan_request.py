@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FREE = "free"
 #: What compares cuts, at one folding, and with every board at work.
 _OF_CUTS = (Objective.TRAFFIC, Objective.BALANCE, Objective.SCARCEST)
+_MOST_FPS = 1e12
 _SOURCES = tuple(source.value for source in Source if source is not Source.PAPER)
 
 
@@ -32,10 +33,11 @@ class PlanRequest:
 
     ``model``: a QONNX file, of a chain of ours or of any graph, a network file, or the name of one
     of the larger networks; ``network``: in place of it and of ``weights``. ``links``: a file of
-    ``dse boards measure``. ``boards``: names of FINN's boards, or with ``boards_file`` of those in
-    it. ``usable``: greatest share of each resource, ``reserve``: counts kept for the shell. ``fps``
-    is images per second at least; times in seconds; ``max_bytes``: per image, over all links.
-    ``splits``: cuts that must be there. ``cut_residual``: branches of a graph may be cut, too.
+    ``dse boards measure``; ``link_load``: greatest share of a link's time that may be taken.
+    ``boards``: names of FINN's boards, or with ``boards_file`` of those in it. ``usable``: greatest
+    share of each resource, ``reserve``: counts kept for the shell. ``fps`` is images per second at
+    least; times in seconds; ``max_bytes``: per image, over all links. ``splits``: cuts that must be
+    there. ``cut_residual``: branches of a graph may be cut, too.
     ``folding``: ``free`` or what choose_folding takes.
     """
 
@@ -50,6 +52,7 @@ class PlanRequest:
     reserve: Mapping[str, float] | None = None
     link: Link | None = None
     links: Path | None = None
+    link_load: float | None = None
     any_order: bool = False
     objective: Objective = Objective.THROUGHPUT
     batch: int = 20
@@ -68,8 +71,9 @@ class PlanRequest:
 
     def __post_init__(self) -> None:
         """InputError for what contradicts itself."""
-        if self.fps is not None and not 0 < self.fps < 1e12:
-            raise InputError(f"{self.fps!r} images per second", expected="above 0")
+        if self.fps is not None and not 0 < self.fps <= _MOST_FPS:
+            expected = f"above 0, at most {_MOST_FPS:g}"
+            raise InputError(f"{self.fps!r} images per second", expected=expected)
         if self.source is not None and self.source not in _SOURCES:
             raise InputError(f"unknown source {self.source!r}", choices=_SOURCES)
         if self.use_all and self.max_boards is not None:
@@ -122,7 +126,14 @@ def plan_fleet(request: PlanRequest) -> Fleet:
     from dse.plan_links import read_links, with_links
 
     boards = _boards(request)
-    return boards if request.links is None else with_links(boards, read_links(request.links))
+    if request.links is not None:
+        boards = with_links(boards, read_links(request.links))
+    if request.link_load is None:
+        return boards
+    if not 0 < request.link_load <= 1:
+        raise InputError(f"a load of links of {request.link_load:g}", expected="above 0, at most 1")
+    links = tuple(replace(link, usable=request.link_load) for link in boards.links)
+    return replace(boards, links=links, host=replace(boards.host, usable=request.link_load))
 
 
 def _boards(request: PlanRequest) -> Fleet:
@@ -171,7 +182,7 @@ def plan_subject(request: PlanRequest, device: str) -> PlanSubject:
     loaded = request.network or _loaded(request)
     if loaded is None:
         return PlanSubject(_graph_chain(request, device), None)
-    folding = None if wanted == FREE else choose_folding(wanted, loaded.network, loaded.folding)
+    folding = None if wanted == FREE else _chosen_folding(wanted, loaded)
     paper_split = PAPER_SPLIT if is_cnv_w2a2(loaded.network) else None
     source = request.counts_from
     if source is Source.FINN_ESTIMATE:
@@ -205,6 +216,15 @@ def plan_problem(request: PlanRequest, chain: Chain, fleet: Fleet) -> Problem:
         most_replicas=request.replicas,
         must_cut=_positions(chain, request.splits),
     )
+
+
+def _chosen_folding(wanted: str | None, loaded: LoadedNetwork) -> Folding:
+    try:
+        return choose_folding(wanted, loaded.network, loaded.folding)
+    except InputError as error:
+        if error.choices is not None:
+            raise InputError(error.message, choices=[FREE, *error.choices]) from error
+        raise
 
 
 def _positions(chain: Chain, splits: frozenset[int]) -> frozenset[int]:

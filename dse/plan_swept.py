@@ -106,7 +106,10 @@ def _parts(sweep: Path, network: Network, source: str, folding: Folding) -> _Par
         raise InputError(f"{source}: the whole network {why}", where=sweep, choices=told_apart)
     if not _tells_layers(built):
         raise InputError(
-            f"{source} does not say what each layer takes", where=sweep, choices=told_apart
+            f"{source} does not say what each layer takes",
+            where=sweep,
+            expected=f"`dse choose --source {source}`, which goes by whole parts, or a source here",
+            choices=told_apart,
         )
     return found
 

@@ -197,6 +197,12 @@ class Objectives(click.ParamType[tuple[Objective, ...]]):
     help="Links as `dse boards measure` found them, in place of --link.",
 )
 @click.option(
+    "--link-load",
+    type=NumberRange(min=0, min_open=True, max=100),
+    metavar="PERCENT",
+    help="Greatest share of its time that a link may be taken. [default: 100]",
+)
+@click.option(
     "--explain/--no-explain",
     "explained",
     default=True,
@@ -241,6 +247,7 @@ def plan(
     link: float | None,
     link_delay: int | None,
     links: Path | None,
+    link_load: float | None,
     explained: bool,
     out: Path,
     as_json: bool,
@@ -270,6 +277,7 @@ def plan(
             reserve=None if reserve is None else parse_counts(reserve),
             link=_link(link, link_delay),
             links=links,
+            link_load=None if link_load is None else link_load / 100,
             any_order=any_order,
             objective=Objective(objective),
             batch=batch,

@@ -113,6 +113,16 @@ def test_every_objective_has_its_words(objective: str, weights: str) -> None:
     assert file.limits.use_all is (objective in ("traffic", "balance", "scarcest"))
 
 
+def test_what_is_kept_of_a_links_time_slows_a_plan_that_waits_for_it(weights: str) -> None:
+    asked = ("--link", "1Mbit", "--use-all", "--no-explain")
+    full = planned(weights, *asked)["plan"]["metrics"]["interval"]
+    half = planned(weights, *asked, "--link-load", "50")["plan"]["metrics"]["interval"]
+    assert half == pytest.approx(2 * full)
+    result = invoke("plan", "--weights", weights, *asked, "--link-load", "0")
+    assert result.returncode == 2
+    assert "0<x<=100" in result.stderr
+
+
 def test_the_limits_asked_for_are_kept(weights: str) -> None:
     data = planned(
         weights,
@@ -174,6 +184,7 @@ def test_limits_that_contradict_each_other_are_told(weights: str) -> None:
         (("--pareto", "traffic,speed"), "Invalid value for '--pareto': 'speed' is no objective"),
         (("--split", "7"), "small has no split 7 (choose from 0, 1)"),
         (("--source", "quartus"), "unknown source 'quartus' (choose from finn-estimate, yosys, "),
+        (("--folding", "some"), "unknown folding 'some' (choose from free, published, auto, "),
         (("--fps", "0"), "Invalid value for '--fps'"),
         (("--max-latency", "5"), "Invalid value for '--max-latency'"),
         (("--boards", "none.toml"), "none.toml: cannot be read: No such file or directory"),
