@@ -65,6 +65,7 @@ def plan_result_data(result: PlanResult) -> dict[str, Any]:
         ],
         "pareto": {
             "objectives": [name.value for name in result.trade_off],
+            "proved": all(plan.is_optimal for plan in result.pareto),
             "plans": [_plan(result, plan) for plan in result.pareto],
         }
         if result.pareto
@@ -86,6 +87,7 @@ def pareto_plot(result: PlanResult) -> ParetoPlot:
             ParetoPlan(place, cuts_text(chain, plan.parts), place == chosen)
             for place, plan in zip(places, result.pareto, strict=True)
         ),
+        all(plan.is_optimal for plan in result.pareto),
     )
 
 

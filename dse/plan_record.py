@@ -78,7 +78,7 @@ def plan_record(
             (purchase_name(problem, one), purchase_text(problem, solution, one))
             for one in purchases
         ),
-        notes=(*remarks, *_notes(problem, solution)),
+        notes=(*remarks, *_notes(problem, solution), *_of_trade_off(plans)),
         pareto_headings=("Cuts", "Boards", *(AIMS[name] for name in names)) if rows else (),
         pareto=tuple(rows),
     )
@@ -163,6 +163,15 @@ def _hops(problem: Problem, solution: Solution) -> tuple[PlannedHop, ...]:
             )
         )
     return tuple(hops)
+
+
+def _of_trade_off(plans: Sequence[Solution]) -> list[str]:
+    if all(plan.is_optimal for plan in plans):
+        return []
+    return [
+        "The trade-off is not proved: its solver stopped with a gap, so that other plans may beat "
+        "some of these, and others may be missing."
+    ]
 
 
 def _notes(problem: Problem, solution: Solution) -> list[str]:

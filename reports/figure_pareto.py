@@ -30,12 +30,13 @@ class ParetoPlan:
 @dataclass(frozen=True)
 class ParetoPlot:
     """``axes``: title of each of two or three, and whether more is better there. ``source``: of the
-    numbers."""
+    numbers. ``proved``: whether it is proved that no plan beats any of these."""
 
     network: str
     source: str
     axes: tuple[tuple[str, bool], ...]
     plans: tuple[ParetoPlan, ...]
+    proved: bool
 
 
 def pareto_figure(plot: ParetoPlot, kinds: tuple[str, ...] = ("svg", "png")) -> dict[str, bytes]:
@@ -68,11 +69,14 @@ def _draw(plot: ParetoPlot) -> Figure:
             title, more_is_better = plot.axes[which]
             better = "more is better" if more_is_better else "less is better"
             axis.set_label_text(f"{title} ({better})")
+            if all(plan.values[which].is_integer() for plan in plot.plans):
+                axis.get_major_locator().set_params(integer=True)  # boards, bytes
         axes.margins(0.16)
         axes.set_xlim(left=max(axes.get_xlim()[0], 0))
         axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
         axes.ticklabel_format(useOffset=False)
-    drawings[0].set_title(f"{plot.network}: plans that none beats", loc="left")
+    known = "none" if plot.proved else "none found"
+    drawings[0].set_title(f"{plot.network}: plans that {known} beats", loc="left")
     write_note(figure, _notes(plot), width=82)
     return figure
 
@@ -95,7 +99,12 @@ def _label(
 
 
 def _notes(plot: ParetoPlot) -> list[str]:
-    notes = [f"Source: {plot.source}. Proved: no other allowed plan is at least as good in all."]
+    proved = (
+        "Proved: no allowed plan is as good in all and better in one."
+        if plot.proved
+        else "Not proved: others may beat these."
+    )
+    notes = [f"Source: {plot.source}. {proved}"]
     if any(plan.chosen for plan in plot.plans):
         notes.append("Diamond: the plan that was chosen.")
     return notes

@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from dse.plan.explain import Alternative, explain
+from dse.plan.explain import Alternative, ErrorBand, explain
+from dse.plan.pareto import pareto
 from dse.plan.problem import Limits, Objective, Problem
 from dse.plan.solve import solve
+from dse.plan_json import pareto_plot
+from dse.plan_record import plan_record
+from dse.plan_result import PlanResult
 from dse.plan_words import (
     headline,
     limits_text,
@@ -34,7 +38,9 @@ def test_times_have_the_unit_that_suits_them(seconds: float, text: str) -> None:
 
 def test_every_objective_has_a_figure_with_its_unit() -> None:
     texts = {objective: value_text(objective, 0.5) for objective in Objective}
-    assert texts[Objective.THROUGHPUT] == "2.0 images/s"
+    assert texts[Objective.THROUGHPUT] == "2.000 images/s"
+    assert value_text(Objective.THROUGHPUT, 1 / 868.06) == "868.1 images/s"
+    assert value_text(Objective.THROUGHPUT, 24.576) == "0.04069 images/s"
     assert texts[Objective.BATCH] == "500.000 ms"
     assert texts[Objective.BALANCE] == "50.00 percentage points"
     assert texts[Objective.SCARCEST] == "50.00 %"
@@ -48,6 +54,19 @@ def test_the_proof_says_what_is_proved_and_no_more() -> None:
     assert proof(half).startswith("Not proved optimal (milp): no plan is better than ")
     assert proof(half).endswith("a gap of 50.00 %.")
     assert "no bound is known" in proof(replace(solution, bound=None))
+
+
+def test_a_trade_off_that_is_not_proved_says_so_on_page_and_plot() -> None:
+    objectives = (Objective.LATENCY, Objective.TRAFFIC)
+    plans = pareto(PROBLEM, objectives)
+    unproved = tuple(replace(one, bound=None) for one in plans)
+    solution = solve(PROBLEM, Objective.LATENCY)
+    for found, is_proved in ((plans, True), (unproved, False)):
+        record = plan_record(PROBLEM, solution, None, (objectives, found))
+        assert any("trade-off is not proved" in note for note in record.notes) is not is_proved
+        result = PlanResult(PROBLEM, solution, (), None, ErrorBand(), (), None, objectives, found)
+        assert pareto_plot(result).proved is is_proved
+        assert result.to_json()["pareto"]["proved"] is is_proved
 
 
 def test_limits_in_the_way_are_one_phrase() -> None:
