@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -190,6 +191,9 @@ class PlanFile(_Entry):
         places = [cut.after_blocks for cut in self.cuts]
         if places != sorted(set(places)):
             raise ValueError("its cuts do not ascend")
+        blocks = [len(part.blocks) for part in self.parts]
+        if places != list(accumulate(blocks[:-1])):
+            raise ValueError(f"its cuts are not between parts of {blocks} blocks")
         names = [board.name for board in self.fleet.boards]
         used = [name for part in self.parts for name in part.boards]
         for name in used:

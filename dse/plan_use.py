@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dse.errors import InputError
+from dse.errors import CutError, FoldingError, InputError
 from dse.plan_file import BoardEntry, PlanFile, read_plan_file
 from finn_flows.cut import Cut, normal_cut
 from finn_flows.folding import Folding, LayerFolding, check_folding
@@ -62,8 +62,15 @@ def use_plan(path: Path, network: Network) -> UsedPlan:
         file.folding.name,
         tuple(LayerFolding(one.simd, one.pe, one.weight_memory) for one in file.folding.layers),
     )
-    check_folding(network, folding)
-    cuts = tuple(
-        normal_cut(network, Cut(cut.split, cut.pool)) for cut in file.cuts if cut.split is not None
-    )
+    try:
+        check_folding(network, folding)
+        cuts = tuple(
+            normal_cut(network, Cut(cut.split, cut.pool))
+            for cut in file.cuts
+            if cut.split is not None
+        )
+    except (CutError, FoldingError) as error:
+        raise type(error)(
+            error.message, where=path, expected=error.expected, choices=error.choices
+        ) from error
     return UsedPlan(path, file, cuts, folding, tuple(file.board(part) for part in file.parts))

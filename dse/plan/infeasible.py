@@ -117,7 +117,8 @@ def _limits(problem: Problem) -> Iterator[Relaxation]:
 
 def _said(name: str, needed: float, allowed: float) -> str:
     if name == "interval":
-        return f"{_rate(1 / needed)} images/s at most, not {_rate(1 / allowed)} (interval)"
+        most, wanted = _rates(1 / needed, 1 / allowed)
+        return f"{most} images/s at most, not {wanted} (interval)"
     if name in ("latency", "batch"):
         return f"a {name} of {needed * 1e3:.4g} ms, not {allowed * 1e3:.4g} ms"
     if name in ("balance", "scarcest"):
@@ -126,8 +127,14 @@ def _said(name: str, needed: float, allowed: float) -> str:
     return f"{needed:.0f} {unit}, not {allowed:.0f}"
 
 
-def _rate(value: float) -> str:
-    return f"{value:.5g}" if value < 1e4 else f"{value:,.0f}"
+def _rates(*values: float) -> list[str]:
+    """With as many decimals as tell them apart."""
+    said = [f"{value:.5g}" if value < 1e4 else f"{value:,.0f}" for value in values]
+    for decimals in range(2, 12):
+        if len(set(said)) == len(values):
+            break
+        said = [f"{value:,.{decimals}f}" for value in values]
+    return said
 
 
 def _least_hop(relaxed: Problem) -> tuple[Parts | None, float]:

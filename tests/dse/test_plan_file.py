@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dse.errors import InputError, PlanError
+from dse.errors import FoldingError, InputError, PlanError
 from dse.plan.problem import Objective
 from dse.plan.solve import solve
 from dse.plan_file import plan_file, plan_file_data, read_plan_file, write_plan_file
@@ -117,6 +117,25 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_plan_file(path)
+
+
+def test_parts_that_do_not_end_at_the_cuts_are_refused(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    copy = json.loads(json.dumps(content))
+    copy["parts"][0]["blocks"] = copy["parts"][0]["blocks"] + ["another"]
+    with pytest.raises(InputError, match="damaged: its cuts are not between parts of"):
+        read_plan_file(written(copy, tmp_path))
+
+
+def test_a_folding_that_does_not_fit_the_network_names_the_file(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    copy = json.loads(json.dumps(content))
+    copy["folding"]["layers"].pop()
+    path = written(copy, tmp_path)
+    with pytest.raises(FoldingError, match=f"^{path}: .* layers; expected 3"):
+        use_plan(path, small_network())
 
 
 def test_a_board_that_is_not_of_the_fleet_is_refused(

@@ -73,6 +73,11 @@ def test_an_unreachable_rate_says_the_greatest_there_is() -> None:
     assert nearest(error).metrics.interval == pytest.approx(5e-6)
 
 
+def test_a_rate_missed_by_little_is_told_from_what_there_is() -> None:
+    error = refusal(problem_of(boards=3, limits=Limits(interval=1 / 200_000.004)))
+    assert "200,000.000 images/s at most, not 200,000.004" in str(error)
+
+
 def test_limits_that_contradict_each_other_are_all_named() -> None:
     limits = Limits(boards=2, interval=6e-6)
     problem = problem_of(lut=130.0, boards=3, limits=limits)

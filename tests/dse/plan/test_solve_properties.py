@@ -72,6 +72,13 @@ def test_any_order_is_no_worse_than_a_fixed_one(seed: int, objective: Objective)
     )
 
 
+def test_a_part_is_on_no_more_boards_than_there_are() -> None:
+    problem = replace(long_chain(4, 3), most_replicas=3)
+    assert solve(replace(problem, most_replicas=10**9), Objective.THROUGHPUT) == solve(
+        problem, Objective.THROUGHPUT
+    )
+
+
 def long_chain(blocks: int, boards: int) -> Problem:
     """Of which brute force sees nothing; every block alike, so that the best is known."""
     options = tuple(
