@@ -115,8 +115,8 @@ def test_every_objective_has_its_words(objective: str, weights: str) -> None:
 
 def test_what_is_kept_of_a_links_time_slows_a_plan_that_waits_for_it(weights: str) -> None:
     asked = ("--link", "1Mbit", "--use-all", "--no-explain")
-    full = planned(weights, *asked)["plan"]["metrics"]["interval"]
-    half = planned(weights, *asked, "--link-load", "50")["plan"]["metrics"]["interval"]
+    full = planned(weights, *asked)["plan"]["metrics"]["interval_s"]
+    half = planned(weights, *asked, "--link-load", "50")["plan"]["metrics"]["interval_s"]
     assert half == pytest.approx(2 * full)
     result = invoke("plan", "--weights", weights, *asked, "--link-load", "0")
     assert result.returncode == 2
