@@ -68,6 +68,12 @@ def fleet_from_file(
     DeployError where the file is wrong.
     """
     entries = choose_boards(read_boards(path), names, path)
+    if twice := [name for name, often in Counter(names).items() if often > 1]:
+        raise InputError(
+            f"board {twice[0]!r} is one board, and named twice",
+            where=path,
+            expected="each board once, or --board without --boards",
+        )
     planned = [
         _of_entry(entry, path).said(clock_mhz, reserve, usable).plan_board(entry.name)
         for entry in entries

@@ -53,8 +53,8 @@ def _draw(plot: ParetoPlot) -> Figure:
     drawings = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
     for axes, (across, up) in zip(drawings, pairs, strict=True):
         points = [(plan.values[across], plan.values[up]) for plan in plot.plans]
+        ordered = sorted(points)
         if count == 2:
-            ordered = sorted(points)
             axes.plot(*zip(*ordered, strict=True), color=_INK, linewidth=0.8, linestyle=":")
         for chosen, colour, marker in ((False, _POINT, "o"), (True, _CHOSEN, "D")):
             shown = [
@@ -64,13 +64,14 @@ def _draw(plot: ParetoPlot) -> Figure:
             ]
             if shown:
                 axes.plot(*zip(*shown, strict=True), marker, color=colour, zorder=3, clip_on=False)
-        _label(axes, points, plot.plans)
+        # Beside the line, not on it.
+        _label(axes, points, plot.plans, below=ordered[0][1] < ordered[-1][1])
         for axis, which in ((axes.xaxis, across), (axes.yaxis, up)):
             title, more_is_better = plot.axes[which]
             better = "more is better" if more_is_better else "less is better"
             axis.set_label_text(f"{title} ({better})")
             if all(plan.values[which].is_integer() for plan in plot.plans):
-                axis.get_major_locator().set_params(integer=True)  # boards, bytes
+                axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.margins(0.16)
         axes.set_xlim(left=max(axes.get_xlim()[0], 0))
         axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
@@ -82,7 +83,10 @@ def _draw(plot: ParetoPlot) -> Figure:
 
 
 def _label(
-    axes: object, points: Sequence[tuple[float, float]], plans: Sequence[ParetoPlan]
+    axes: object,
+    points: Sequence[tuple[float, float]],
+    plans: Sequence[ParetoPlan],
+    below: bool,
 ) -> None:
     """The label beside each point, one for points that are the same."""
     by_point: dict[tuple[float, float], list[str]] = {}
@@ -94,13 +98,18 @@ def _label(
         distinct = list(dict.fromkeys(labels))
         text = distinct[0] if len(distinct) == 1 else f"{distinct[0]} (+{len(distinct) - 1})"
         axes.annotate(  # type: ignore[attr-defined]
-            text, point, (5, 4), textcoords="offset points", fontsize=6.5, color=_INK
+            text,
+            point,
+            (5, -9 if below else 4),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=_INK,
         )
 
 
 def _notes(plot: ParetoPlot) -> list[str]:
     proved = (
-        "Proved: no allowed plan is as good in all and better in one."
+        "Proved: no allowed plan is better in one, worse in none."
         if plot.proved
         else "Not proved: others may beat these."
     )

@@ -144,6 +144,13 @@ def test_a_board_that_cannot_be_planned_for_is_named(
     assert "\n" not in str(caught.value)
 
 
+def test_a_board_of_a_file_is_one_board(tmp_path: Path) -> None:
+    file = tmp_path / "boards.toml"
+    file.write_text(BOARDS)
+    with pytest.raises(InputError, match=f"^{file}: board 'left' is one board, and named twice"):
+        fleet_from_file(file, ["left", "middle", "left"])
+
+
 def test_boards_that_say_nothing_of_their_link_have_an_ideal_one(tmp_path: Path) -> None:
     file = tmp_path / "boards.toml"
     file.write_text(BOARDS.replace("link", "#link"))
