@@ -135,7 +135,11 @@ def layers_text(chain: Chain, part: PlannedPart) -> str:
 def verdict(alternative: Alternative) -> str:
     """The outcome in a word."""
     if alternative.plan is None:
-        return "not allowed"
+        return "not allowed" if alternative.broken else "unknown"
+    if alternative.loss is not None and alternative.loss < 0:
+        return "better"
+    if not alternative.plan.is_optimal:
+        return "not proved"
     if alternative.loss == 0:
         return "equal"
     if alternative.undecided is None:
@@ -148,6 +152,8 @@ def reason(problem: Problem, solution: Solution, alternative: Alternative) -> st
     if alternative.plan is None:
         if alternative.broken == ("must_not_cut",):
             return "It is ruled out."
+        if not alternative.broken:
+            return "No solver found out whether a plan cuts here."
         # That it is cut here is asked of the alternative alone, unless other cuts are asked for.
         broken = [name for name in alternative.broken if name != "must_cut" or problem.must_cut]
         limits = limits_text(broken)
@@ -157,6 +163,10 @@ def reason(problem: Problem, solution: Solution, alternative: Alternative) -> st
     figures = f"{value_text(objective, own)} against {value_text(objective, best)}"
     cuts = [part.last for part in alternative.plan.parts[:-1]]
     how = "" if len(cuts) == 1 else f"; cuts: {cuts_text(problem.chain, alternative.plan.parts)}"
+    if not alternative.plan.is_optimal:
+        return f"The best found, {figures}{how}; its solver stopped with a gap."
+    if alternative.loss is not None and alternative.loss < 0:
+        return f"{figures}{how}: the plan is not proved best, and this one is better."
     if alternative.loss == 0:
         return f"As good, but for what breaks ties: {value_text(objective, own)}{how}."
     said = f"{figures}{_lost(objective, own, best)}{how}."
@@ -185,10 +195,12 @@ def purchase_name(problem: Problem, purchase: Purchase) -> str:
 def purchase_text(problem: Problem, solution: Solution, purchase: Purchase) -> str:
     """What it would buy."""
     if purchase.plan is None or purchase.gain is None:
-        return "no plan uses it as asked"
+        return "no plan was found that uses it as asked"
     objective = solution.objective
     value = value_text(objective, purchase.plan.metrics.of(objective))
     where = cuts_text(problem.chain, purchase.plan.parts)
+    if not purchase.plan.is_optimal:
+        return f"{value} ({where}) or better: its solver stopped with a gap"
     if purchase.gain > 0:
         return f"{value} ({where})"
     return f"nothing: if it had to be used, {value} ({where})" if purchase.gain < 0 else "nothing"

@@ -15,6 +15,7 @@ from dse.plan.fleet import Link
 from dse.plan.plan import Metrics
 from dse.plan.problem import Objective, Problem
 from dse.plan.solve import Solution, solve
+from dse.plan.undominated import TooManyLabels
 
 #: What a faster link is: so many times as fast.
 FASTER_LINK = 10.0
@@ -40,7 +41,8 @@ class Alternative:
     """The best plan that cuts after ``position`` blocks.
 
     ``plan`` is None where there is none: then ``broken`` names the limits in the way (see
-    :class:`~dse.plan.feasibility.BrokenLimit`). ``loss``: of the objective, 0 or more.
+    :class:`~dse.plan.feasibility.BrokenLimit`), or nothing where no solver found out. ``loss``: of
+    the objective; below 0 only where the explained plan is not proved best, and this one is better.
     ``undecided``: whether the two differ by less than the source's error band; None where the
     band is unknown.
     """
@@ -56,7 +58,7 @@ class Alternative:
 class Purchase:
     """The best plan with more hardware. ``what``: one more board of the last kind, every link
     :data:`FASTER_LINK` times as fast, or :data:`MORE_RESOURCE` times as much of ``resource`` (the
-    scarcest one) on every board. ``gain``: of the objective; None where there is no plan."""
+    scarcest one) on every board. ``gain``: of the objective; None where no plan was found."""
 
     what: Literal["board", "link", "resource"]
     resource: str | None = None
@@ -167,11 +169,15 @@ def _alternative(
         found = solve(forced, solution.objective, then)
     except PlanError as error:
         return Alternative(position, broken=error.binding)
+    except TooManyLabels:
+        return Alternative(position)
     best = value_range(problem, solution.metrics, solution.objective, band)
     other = value_range(problem, found.metrics, solution.objective, band)
     loss = found.metrics.of(solution.objective) - solution.metrics.of(solution.objective)
     undecided = None if best is None or other is None else loss > 0 and other[0] <= best[1]
-    return Alternative(position, found, loss=max(loss, 0.0), undecided=undecided)
+    if solution.is_optimal:
+        loss = max(loss, 0.0)
+    return Alternative(position, found, loss=loss, undecided=undecided)
 
 
 def _purchases(problem: Problem, solution: Solution) -> list[tuple[Purchase, Problem]]:
@@ -223,7 +229,7 @@ def _purchase(
     purchase, with_it = bought
     try:
         found = solve(with_it, solution.objective, then)
-    except (PlanError, InputError):
+    except (PlanError, InputError, TooManyLabels):
         return purchase
     gain = solution.metrics.of(solution.objective) - found.metrics.of(solution.objective)
     return replace(purchase, plan=found, gain=gain)

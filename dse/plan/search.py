@@ -53,4 +53,5 @@ def _by_milp(query: Query, too_many: TooManyLabels) -> Found | None:
     if answer is None:
         return None
     is_proved = query.objective is None or answer.is_optimal
-    return Found(answer.parts, "milp", None if is_proved else answer.bound)
+    # Where HiGHS has no bound yet, there is still that no figure is below 0.
+    return Found(answer.parts, "milp", None if is_proved else max(0.0, answer.bound or 0.0))

@@ -11,6 +11,7 @@ from dse.plan.query import Query
 from dse.plan.search import best
 from dse.plan.settled_plan import is_settled, settled_plan
 from dse.plan.solution import Solution
+from dse.plan.undominated import TooManyLabels
 
 __all__ = ["Solution", "solve"]
 
@@ -18,8 +19,10 @@ __all__ = ["Solution", "solve"]
 def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()) -> Solution:
     """The plan with the least ``objective``; among such, the least of each of ``then`` in turn.
 
-    Raises PlanError where no plan is within the limits, and TooManyLabels for a problem that is
-    beyond every solver here.
+    ``then`` as far as the solvers go: a plan that is not proved best is not worth telling apart
+    from its equals, and where that is beyond every solver the plan is kept as it is. Raises
+    PlanError where no plan is within the limits, and TooManyLabels for a problem that is beyond
+    every solver here.
     """
     # Quicker by far where only the cuts are to be chosen; FINN+'s partitioners are beaten by it.
     if is_settled(problem, (objective, *then)):
@@ -33,8 +36,11 @@ def solve(problem: Problem, objective: Objective, then: Sequence[Objective] = ()
         raise plan_error(problem, objective)
     value = evaluate(problem, found.parts).of(objective)
     parts, most = found.parts, query.most.keeping(objective, value)
-    for following in then:
-        better = best(query.ask(following, most))
+    for following in then if found.bound is None else ():
+        try:
+            better = best(query.ask(following, most))
+        except TooManyLabels:
+            break
         if better is None:
             break
         parts = better.parts

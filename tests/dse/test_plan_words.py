@@ -104,3 +104,17 @@ def test_the_papers_cut_stands_beside_a_plan_by_balance(split: int) -> None:
         assert f"{solution.metrics.balance * 100:.2f}, " in said
     other = solve(problem, Objective.TRAFFIC)
     assert paper_text(problem, other, explain(problem, other), split) == ()
+
+
+def test_what_is_not_proved_of_another_cut_is_not_said() -> None:
+    solution = solve(PROBLEM, Objective.LATENCY)
+    [other, *_] = explain(PROBLEM, solution).alternatives
+    assert other.plan is not None
+    with_gap = replace(other, plan=replace(other.plan, bound=0.0))
+    assert verdict(with_gap) == "not proved"
+    assert "its solver stopped with a gap" in reason(PROBLEM, solution, with_gap)
+    unknown = Alternative(other.position)
+    assert verdict(unknown) == "unknown"
+    assert reason(PROBLEM, solution, unknown).startswith("No solver found out")
+    assert verdict(replace(other, loss=-1.0)) == "better"
+    assert "this one is better" in reason(PROBLEM, solution, replace(other, loss=-1.0))

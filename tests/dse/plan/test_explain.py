@@ -23,6 +23,7 @@ from dse.plan.fleet import Fleet, Link, PlanBoard
 from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.problem import Limits, Objective, Problem
 from dse.plan.solve import Solution, solve
+from dse.plan.undominated import TooManyLabels
 from tests.dse.plan.brute_force import all_values
 from tests.dse.plan.random_problems import random_problem
 
@@ -66,6 +67,7 @@ def test_every_other_cut_is_told_by_the_best_plan_that_has_it(objective: Objecti
                 assert best is None
                 refused += 1
                 continue
+            assert best is not None
             assert not broken_limits(forced, one.plan.parts)
             assert one.plan.metrics.of(objective) == pytest.approx(best)
             assert one.loss == pytest.approx(best - solution.value)
@@ -161,3 +163,23 @@ def test_what_fits_by_less_than_the_band_may_not_fit() -> None:
     assert [(position, name) for position, name, _ in found] == [(1, "lut")]
     assert found[0][2] == pytest.approx(1.04)
     assert within_error(problem, solution, ErrorBand()) == ()
+
+
+def test_what_no_solver_finds_out_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = replace(three_blocks(1, 1, 1), use_all=True)
+    solution = solve(problem, Objective.TRAFFIC)
+
+    def beyond(*_: object) -> Solution:
+        raise TooManyLabels("too many")
+
+    monkeypatch.setattr("dse.plan.explain.solve", beyond)
+    found = explain(problem, solution)
+    assert [(one.plan, one.broken) for one in found.alternatives] == [(None, ())]
+    assert [one.plan for one in found.purchases] == [None] * len(found.purchases)
+
+
+def test_a_plan_that_beats_one_not_proved_is_not_its_equal() -> None:
+    problem = replace(three_blocks(1, 1, 1), use_all=True)
+    worse = solve(replace(problem, must_cut=frozenset({2})), Objective.TRAFFIC)
+    found = explain(problem, replace(worse, bound=0.0))
+    assert [one.loss for one in found.alternatives] == [-72]
