@@ -7,9 +7,11 @@ there is none, one is guessed a little above what is proved, and raised until th
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
+from dse.plan.arrays import Floats
 from dse.plan.part_bounds import ROUNDING
 from dse.plan.plan import PlannedPart, evaluate
 from dse.plan.plan_labels import PlanLabels
@@ -50,18 +52,33 @@ class InTime:
         if objective not in (Objective.LATENCY, Objective.BATCH):
             return self._within(query)
         name = objective.value
-        least = self._bound(query).least
+        latency = least = self._bound(query).least
         if objective is Objective.BATCH:
-            least += self._images * query.intervals[0]
+            least += self._images * float(self._intervals[:1].sum())
         greatest = min(getattr(query.most, name), self._greatest())
         above = _FIRST
         while least < np.inf:
-            limit = least * (1 + above)
+            limit = least + latency * above
             found = self._within(query.ask(objective, query.most.to(name, limit)))
             if found is not None or limit >= greatest:
                 return found
             above *= _GROWTH
         return None
+
+    @cached_property
+    def _intervals(self) -> Floats:
+        """Of plans, ascending, without those so short that surely no part fits."""
+        query = self._query
+        values = query.intervals
+        low, high = 0, len(values)
+        while low < high:
+            middle = (low + high) // 2
+            quicker = query.ask(None, query.most.to("interval", values[middle] * (1 + SAME)))
+            if self._bound(quicker).least < np.inf:
+                high = middle
+            else:
+                low = middle + 1
+        return values[low:]
 
     def _greatest(self) -> float:
         """No plan takes longer for the objective."""
@@ -83,7 +100,7 @@ class InTime:
         objective = Objective.LATENCY if query.objective is Objective.BATCH else query.objective
         found: _Plan | None = None
         slack = self._bound(query).least
-        for interval in query.intervals:
+        for interval in self._intervals:
             rest = query.most.batch - self._images * interval
             if slack * (1 - ROUNDING) > rest + SAME * query.most.batch:
                 break

@@ -203,20 +203,30 @@ class PartBounds:
 
 
 @dataclass(frozen=True)
-class Deadline:
-    """``most_cycles`` within which an image must be through the part ``[first:last]``."""
+class Deadlines:
+    """Of parts that start with block ``first``: ``most_cycles`` within which an image must be
+    through the part that ends at each of ``lasts``."""
 
     bounds: PartBounds
     first: int
-    last: int
-    most_cycles: float
+    lasts: tuple[int, ...]
+    most_cycles: tuple[float, ...]
 
-    def is_met(self, done: int, use: Floats, waits: Floats, stream: Integers) -> NDArray[np.bool_]:
-        """Which labels after ``done`` blocks may meet it and fit; ``use``: of all resources."""
-        least = self.bounds.least_of(
-            self.first, self.last, done, use[:, self.bounds.resources], waits, stream
-        )
-        met: NDArray[np.bool_] = least * (1 - ROUNDING) <= self.most_cycles
+    def are_met(self, done: int, use: Floats, waits: Floats, stream: Integers) -> NDArray[np.bool_]:
+        """Which labels after ``done`` blocks may fit and be in time in any of the parts.
+
+        ``use``: labels x all resources; ``waits``: labels x (longest, filled).
+        """
+        use = use[:, self.bounds.resources]
+        met = np.zeros(len(use), dtype=bool)
+        for last, most in zip(self.lasts, self.most_cycles, strict=True):
+            left = np.flatnonzero(~met)
+            if last < done or len(left) == 0:
+                continue
+            least = self.bounds.least_of(
+                self.first, last, done, use[left], waits[left], stream[left]
+            )
+            met[left] = least * (1 - ROUNDING) <= most
         return met
 
 

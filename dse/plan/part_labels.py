@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.plan.arrays import RESOURCES, Floats, Integers, KindArrays
-from dse.plan.part_bounds import Deadline
+from dse.plan.part_bounds import Deadlines
 from dse.plan.query import SAME, Query
 from dse.plan.undominated import MOST_SUMS, Effort, TooManyLabels, undominated
 
@@ -42,7 +42,7 @@ class PartLabels:
 
     A label is a sum over the blocks: of each resource that can run out (or whose share counts),
     and, where latency counts, the slowest block's cycles, the longest wait so far and the fills.
-    With a ``deadline`` only the part that it is of, and only labels that may meet it.
+    With ``deadlines`` only the parts that these are of, and only labels that may meet one.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class PartLabels:
         kind: KindArrays,
         most_cycles: float,
         effort: Effort,
-        deadline: Deadline | None = None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._query = query
-        self._deadline = deadline
+        self._deadlines = deadlines
         self._effort = effort
         self._start = start
         self._kind = kind
@@ -71,9 +71,12 @@ class PartLabels:
 
     def closed(self) -> Iterator[ClosedPart]:
         """One for each place where the part may end and fits, ascending."""
-        last = self._query.furthest(self._start) if self._deadline is None else self._deadline.last
-        ends = frozenset(self._query.ends if self._deadline is None else [last])
-        for end in range(self._start + 1, last + 1):
+        furthest = self._query.furthest(self._start)
+        ends = frozenset(self._query.ends)
+        if self._deadlines is not None:
+            ends = frozenset(self._deadlines.lasts)
+            furthest = max(ends, default=self._start)
+        for end in range(self._start + 1, furthest + 1):
             level = self._first() if not self._levels else self._next(end - 1)
             if len(level.sums) == 0:
                 return
@@ -195,10 +198,10 @@ class PartLabels:
         """Which are not too late yet, were the blocks elsewhere as quick as they can be."""
         query, second = self._query, self._kind.seconds
         end = self._start + len(self._levels) + 1
-        if self._deadline is not None:
+        if self._deadlines is not None:
             use = np.zeros((len(sums), RESOURCES))
             use[:, self._resources] = sums[:, : len(self._resources)]
-            return self._deadline.is_met(end, use, sums[:, -2:], stream)
+            return self._deadlines.are_met(end, use, sums[:, -2:], stream)
         before, behind, drained = query.least_waits
         latest = np.maximum(sums[:, -2] * second + drained[end], sums[:, -1] * second + behind[end])
         latency = query.host[1] + before[self._start] + latest

@@ -14,10 +14,10 @@ from dse.plan.part_labels import ClosedPart, PartLabels
 from dse.plan.plan import PlannedPart
 from dse.plan.problem import Objective
 from dse.plan.query import Query
-from dse.plan.time_bounds import TimeBounds, TimelyParts
+from dse.plan.time_bounds import TimeBounds
 from dse.plan.undominated import MOST_SUMS, Effort, TooManyLabels, undominated
 
-_Part = PartLabels | FittingParts | TimelyParts
+_Part = PartLabels | FittingParts
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,11 @@ class PlanLabels:
                 if (step.kind, most_cycles) not in self._fits:
                     self._fits[step.kind, most_cycles] = PartFits(query, kind, most_cycles)
                 part = FittingParts(query, position, self._fits[step.kind, most_cycles])
-            elif self._bounds is not None:
-                part = TimelyParts(
-                    query, position, step.kind, most_cycles, self._effort, self._bounds
-                )
             else:
-                part = PartLabels(query, position, kind, most_cycles, self._effort)
+                deadlines = None
+                if self._bounds is not None:
+                    deadlines = self._bounds.deadlines(query, step.kind, position)
+                part = PartLabels(query, position, kind, most_cycles, self._effort, deadlines)
             self._parts[key] = (part, list(part.closed()))
         return self._parts[key]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from dse.plan.part_bounds import ROUNDING, Deadline, PartBounds
-from dse.plan.part_labels import ClosedPart, PartLabels
+from dse.plan.part_bounds import ROUNDING, Deadlines, PartBounds
 from dse.plan.query import Query
-from dse.plan.undominated import Effort
 
 
 class TimeBounds:
@@ -33,7 +29,7 @@ class TimeBounds:
         for cut in query.ends[:-1]:
             links = query.problem.fleet.links
             late[cut] = min(link.late(query.bytes_at(cut)) for link in links)
-        boards = int(min(len(query.problem.fleet.boards), query.most.boards, blocks))
+        boards = max(1, int(min(len(query.problem.fleet.boards), query.most.boards, blocks)))
         # With so many boards at most, of any kind: up to and from each number of blocks.
         before = np.full((boards + 1, blocks + 1), np.inf)
         behind = before.copy()
@@ -48,55 +44,13 @@ class TimeBounds:
         around = [before[own][:-1, None] + behind[boards - 1 - own][None] for own in range(boards)]
         self._around = query.host[1] + late[:-1, None] + np.min(around, axis=0)
 
-    def slack(self, query: Query, kind: int, first: int, last: int) -> float:
-        """Clock cycles that a part may take of an image, for the plan to be in time; -inf where
-        there is no such part."""
-        if np.isinf(self.parts[kind].least[first, last]):
-            return -np.inf
-        seconds = query.most.latency * (1 + ROUNDING) - self._around[first, last]
-        return float(seconds / query.kinds[kind].seconds)
-
-
-class TimelyParts:
-    """Parts that start with block ``start``, each place where one may end looked at by itself.
-
-    For a place there is a time within which the part must be, and labels that surely exceed it are
-    dropped.
-    """
-
-    def __init__(
-        self,
-        query: Query,
-        start: int,
-        kind: int,
-        most_cycles: float,
-        effort: Effort,
-        bounds: TimeBounds,
-    ) -> None:
-        self._query, self._start, self._kind = query, start, kind
-        self._most_cycles, self._effort, self._bounds = most_cycles, effort, bounds
-        self._parts: dict[int, PartLabels] = {}
-
-    def closed(self) -> Iterator[ClosedPart]:
-        """One for each place where the part may end, fits and is in time, ascending."""
-        query = self._query
-        for end in query.ends:
-            if not self._start < end <= query.furthest(self._start):
-                continue
-            slack = self._bounds.slack(query, self._kind, self._start, end)
-            bounds = self._bounds.parts[self._kind]
-            if bounds.least[self._start, end] * (1 - ROUNDING) > slack:
-                continue
-            self._parts[end] = part = PartLabels(
-                query,
-                self._start,
-                query.kinds[self._kind],
-                self._most_cycles,
-                self._effort,
-                Deadline(bounds, self._start, end, slack),
-            )
-            yield from part.closed()
-
-    def options(self, end: int, label: int) -> tuple[int, ...]:
-        """The foldings of a label of a closed part."""
-        return self._parts[end].options(end, label)
+    def deadlines(self, query: Query, kind: int, first: int) -> Deadlines:
+        """Of parts that start with block ``first``, those that a plan in time may have."""
+        bounds = self.parts[kind]
+        seconds = query.most.latency * (1 + ROUNDING) - self._around[first]
+        most = seconds / query.kinds[kind].seconds
+        least = bounds.least[first]
+        lasts = np.flatnonzero(np.isfinite(least) & (least * (1 - ROUNDING) <= most))
+        # With the longest time to spare first: it is met by most of those that meet any.
+        order = lasts[np.argsort((least - most)[lasts], kind="stable")]
+        return Deadlines(bounds, first, tuple(order.tolist()), tuple(most[order].tolist()))
