@@ -53,13 +53,15 @@ def plan_error(problem: Problem, objective: Objective) -> PlanError:
     if small := _too_big_block(problem):
         limits = (small[0],)
         found = [one for one in found if one.limit == small[0]] or found
-        return PlanError(small[1], binding=limits, nearest=_nearest(problem, objective, found))
+        nearest = _nearest(problem, objective, found)
+        return PlanError(small[1] + _cuts(problem, nearest), binding=limits, nearest=nearest)
     if found:
         reasons = ", or ".join(one.said for one in found)
+        nearest = _nearest(problem, objective, found)
         return PlanError(
-            f"no plan is within the limits; it would take {reasons}",
+            f"no plan is within the limits; it would take {reasons}{_cuts(problem, nearest)}",
             binding=tuple(one.limit for one in found),
-            nearest=_nearest(problem, objective, found),
+            nearest=nearest,
         )
     return _several(problem, objective)
 
@@ -74,8 +76,18 @@ def _nearest(problem: Problem, objective: Objective, found: list[Relaxation]) ->
     return Solution(parts, evaluate(problem, parts), objective, None, "labels")
 
 
+def _cuts(problem: Problem, nearest: Solution | None) -> str:
+    """What the nearest plan is, as the end of a sentence."""
+    if nearest is None:
+        return ""
+    boundaries = problem.chain.boundaries
+    labels = [boundaries[part.last - 1].label for part in nearest.parts[:-1]]
+    return f"; nearest plan: {', '.join(labels) or 'not cut'}"
+
+
 def _several(problem: Problem, objective: Objective) -> PlanError:
-    """No limit alone is in the way: all are dropped, then those that the plan breaks are named."""
+    """No limit alone is in the way: all are dropped. Of plans that are each best by one of the
+    limits, the nearest is that which breaks the others the least; what it breaks is named."""
     free = replace(
         problem, limits=Limits(), use_all=False, must_cut=frozenset(), must_not_cut=frozenset()
     )
@@ -85,12 +97,24 @@ def _several(problem: Problem, objective: Objective) -> PlanError:
         parts = _any(free)
     if parts is None:
         return PlanError("no plan is possible, whatever the limits", binding=("boards",))
+    limited = [name for name in _OBJECTIVE_OF if getattr(problem.limits, name) is not None]
+    by_one = [_best(free, _OBJECTIVE_OF[name]) for name in limited]
+    parts = min([parts, *(own for own in by_one if own)], key=lambda own: _excess(problem, own))
     names = tuple(dict.fromkeys(one.limit for one in broken_limits(problem, parts)))
+    plan = Solution(parts, evaluate(problem, parts), objective, None, "labels")
     return PlanError(
-        "no plan is within the limits, whichever one alone is dropped; "
-        f"the nearest breaks {', '.join(names)}",
+        "no plan is within the limits, whichever one alone is dropped; the nearest found breaks "
+        f"{', '.join(names)}{_cuts(problem, plan)}",
         binding=names,
-        nearest=Solution(parts, evaluate(problem, parts), objective, None, "labels"),
+        nearest=plan,
+    )
+
+
+def _excess(problem: Problem, parts: Parts) -> float:
+    """By how much a plan breaks the limit that it breaks the most."""
+    broken = broken_limits(problem, parts)
+    return max(
+        (one.value / one.allowed if one.allowed else _BOUNDLESS for one in broken), default=0
     )
 
 

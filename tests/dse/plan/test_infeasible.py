@@ -69,6 +69,9 @@ def test_an_unreachable_rate_says_the_greatest_there_is() -> None:
     problem = problem_of(boards=3, limits=Limits(interval=1 / 1e6))
     error = refusal(problem)
     assert "200,000 images/s at most, not 1,000,000" in str(error)
+    parts = nearest(error).parts
+    labels = [problem.chain.boundaries[part.last - 1].label for part in parts[:-1]]
+    assert str(error).endswith(f"; nearest plan: {', '.join(labels)}")
     assert error.binding == ("interval",)
     assert nearest(error).metrics.interval == pytest.approx(5e-6)
 
@@ -94,6 +97,17 @@ def test_limits_of_which_none_alone_is_in_the_way_are_named_too() -> None:
     error = refusal(problem_of(boards=3, limits=limits))
     assert {"latency", "interval"} <= set(error.binding)
     assert "whichever one alone is dropped" in str(error)
+
+
+def test_the_nearest_of_limits_that_contradict_is_near_in_each() -> None:
+    # Far slower than what the boards reach: a plan that merely fits would do worse by far.
+    problem = problem_of(boards=3, limits=Limits(latency=1e-9, interval=4.9e-6, boards=1))
+    free = replace(problem, limits=Limits())
+    broken = {
+        one.limit: one.value for one in broken_limits(problem, nearest(refusal(problem)).parts)
+    }
+    least = solve(free, Objective.LATENCY)
+    assert broken["latency"] == pytest.approx(least.value)
 
 
 def test_a_link_that_is_too_slow_is_seen_as_the_interval_that_it_allows() -> None:
