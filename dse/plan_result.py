@@ -9,7 +9,7 @@ from typing import Any
 
 from dse.atomic_write import atomic_write
 from dse.errors import InputError
-from dse.plan.explain import ErrorBand, Explanation, explain, within_error
+from dse.plan.explain import ErrorBand, Explanation, OnStep, explain, within_error
 from dse.plan.pareto import pareto
 from dse.plan.problem import Objective, Problem
 from dse.plan.solve import Solution, solve
@@ -117,9 +117,15 @@ class PlanResult:
 
 
 def make_plan(
-    request: PlanRequest, trade_off: Sequence[Objective] = (), *, explained: bool = True
+    request: PlanRequest,
+    trade_off: Sequence[Objective] = (),
+    *,
+    explained: bool = True,
+    on_step: OnStep | None = None,
 ) -> PlanResult:
     """The best plan for ``request``, and with ``trade_off`` those that none beats in all of these.
+
+    ``on_step`` is told how the explanation gets on.
 
     Raises PlanError, naming the limit in the way and the nearest plan, where none is allowed, and
     any other DseError for what is wrong in the request.
@@ -139,7 +145,7 @@ def make_plan(
         folding = planned_folding(subject.chain, solution.parts)
     band, remarks = _band(request, problem)
     remarks = (*remarks, *tight_text(problem, within_error(problem, solution, band)))
-    explanation = explain(problem, solution, then, band) if explained else None
+    explanation = explain(problem, solution, then, band, on_step) if explained else None
     if explanation is not None and subject.paper_split is not None:
         remarks = (*remarks, *paper_text(problem, solution, explanation, subject.paper_split))
     return PlanResult(

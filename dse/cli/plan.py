@@ -259,44 +259,43 @@ def plan(
     nowhere else and what more hardware would buy, and writes plan.json, which `dse sweep`, `build`,
     `simulate` and `deploy` take with --plan.
     """
+    from dse.cli.plan_progress import plan_progress
     from dse.plan_request import PlanRequest
     from dse.plan_result import make_plan
     from dse.resource_counts import parse_counts
 
     if network is not None and model is not None:
         raise click.UsageError("MODEL and --model both name a network")
-    result = make_plan(
-        PlanRequest(
-            weights=weights,
-            model=network if model is None else str(model),
-            boards=boards,
-            boards_file=boards_file,
-            board_file=board_file,
-            clock_mhz=clock_mhz,
-            usable=_merged(limits),
-            reserve=None if reserve is None else parse_counts(reserve),
-            link=_link(link, link_delay),
-            links=links,
-            link_load=None if link_load is None else link_load / 100,
-            any_order=any_order,
-            objective=Objective(objective),
-            batch=batch,
-            fps=fps,
-            max_latency=None if max_latency is None else max_latency * _NANOSECOND,
-            max_batch=None if max_batch is None else max_batch * _NANOSECOND,
-            max_bytes=max_bytes,
-            max_boards=max_boards,
-            use_all=use_all,
-            replicas=replicas,
-            splits=frozenset(splits),
-            cut_residual=cut_residual,
-            folding=folding,
-            source=source,
-            sweep=sweep,
-        ),
-        trade_off or (),
-        explained=explained,
+    request = PlanRequest(
+        weights=weights,
+        model=network if model is None else str(model),
+        boards=boards,
+        boards_file=boards_file,
+        board_file=board_file,
+        clock_mhz=clock_mhz,
+        usable=_merged(limits),
+        reserve=None if reserve is None else parse_counts(reserve),
+        link=_link(link, link_delay),
+        links=links,
+        link_load=None if link_load is None else link_load / 100,
+        any_order=any_order,
+        objective=Objective(objective),
+        batch=batch,
+        fps=fps,
+        max_latency=None if max_latency is None else max_latency * _NANOSECOND,
+        max_batch=None if max_batch is None else max_batch * _NANOSECOND,
+        max_bytes=max_bytes,
+        max_boards=max_boards,
+        use_all=use_all,
+        replicas=replicas,
+        splits=frozenset(splits),
+        cut_residual=cut_residual,
+        folding=folding,
+        source=source,
+        sweep=sweep,
     )
+    with plan_progress(quiet=as_json) as on_step:
+        result = make_plan(request, trade_off or (), explained=explained, on_step=on_step)
     files = result.write(out)
     if as_json:
         data = result.to_json() | {"files": [str(path) for path in files]}

@@ -5,7 +5,7 @@ Each figure is that of a plan solved for the purpose; the words are in :mod:`dse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +21,9 @@ from dse.plan.undominated import TooManyLabels
 FASTER_LINK = 10.0
 #: What more of a resource is: so many times as much.
 MORE_RESOURCE = 1.1
+
+#: Told what is looked for next, how many questions are answered, and of how many.
+OnStep = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,26 @@ def explain(
     solution: Solution,
     then: Sequence[Objective] = (),
     band: ErrorBand | None = None,
+    on_step: OnStep | None = None,
 ) -> Explanation:
     """Solves once for each other cut and each purchase. ``then``: as of :func:`solve`."""
     band = band or ErrorBand()
     used = {part.last for part in solution.parts[:-1]}
     others = [position for position in problem.chain.cuts if position not in used]
-    return Explanation(
-        tuple(_alternative(problem, solution, then, band, position) for position in others),
-        tuple(
-            _purchase(problem, solution, then, purchase)
-            for purchase in _purchases(problem, solution)
-        ),
-    )
+    bought = _purchases(problem, solution)
+    alternatives: list[Alternative] = []
+    purchases: list[Purchase] = []
+    for position in others:
+        if on_step is not None:
+            label = problem.chain.boundaries[position - 1].label
+            on_step(f"what {label} would cost", len(alternatives), len(others) + len(bought))
+        alternatives.append(_alternative(problem, solution, then, band, position))
+    for purchase in bought:
+        if on_step is not None:
+            done = len(others) + len(purchases)
+            on_step("what more hardware would buy", done, len(others) + len(bought))
+        purchases.append(_purchase(problem, solution, then, purchase))
+    return Explanation(tuple(alternatives), tuple(purchases))
 
 
 def within_error(

@@ -110,6 +110,16 @@ def explained(problem: Problem, objective: Objective, band: ErrorBand) -> Explan
     return explain(problem, solve(problem, objective), band=band)
 
 
+def test_each_question_is_told_before_it_is_answered() -> None:
+    problem = three_blocks(1, 1, 1)
+    told: list[tuple[str, int, int]] = []
+    solution = solve(problem, Objective.TRAFFIC)  # on one board
+    explain(problem, solution, on_step=lambda *step: told.append(step))
+    assert [step[0] for step in told[:2]] == ["what cut 1 would cost", "what cut 2 would cost"]
+    # A board, faster links, and more of the scarcest resource.
+    assert [step[1:] for step in told] == [(k, 5) for k in range(5)]
+
+
 def test_two_plans_closer_than_the_band_are_undecided() -> None:
     problem = replace(three_blocks(1, 1, 1), use_all=True)
     # Greatest LUT share: cut 1 60 %, cut 2 40 %.
