@@ -49,13 +49,18 @@ class InTime:
     def best(self) -> _Plan | None:
         """The best plan; None: none is allowed. Raises TooManyLabels."""
         query, objective = self._query, self._query.objective
-        if objective not in (Objective.LATENCY, Objective.BATCH):
+        if objective is None:
+            # Any plan will do: one that is quicker than it must be is found sooner.
+            is_batch = not np.isfinite(query.most.latency)
+        elif objective in (Objective.LATENCY, Objective.BATCH):
+            is_batch = objective is Objective.BATCH
+        else:
             return self._within(query)
-        name = objective.value
+        name = "batch" if is_batch else "latency"
         latency = least = self._bound(query).least
-        if objective is Objective.BATCH:
+        if is_batch:
             least += self._images * float(self._intervals[:1].sum())
-        greatest = min(getattr(query.most, name), self._greatest())
+        greatest = min(getattr(query.most, name), self._greatest(is_batch))
         above = _FIRST
         while least < np.inf:
             limit = least + latency * above
@@ -80,8 +85,8 @@ class InTime:
                 low = middle + 1
         return values[low:]
 
-    def _greatest(self) -> float:
-        """No plan takes longer for the objective."""
+    def _greatest(self, is_batch: bool) -> float:
+        """No plan takes longer for an image, or a batch."""
         query, fleet = self._query, self._query.problem.fleet
         second = max(kind.seconds for kind in query.kinds)
         busy = sum(float(block.cycles.max()) for block in query.blocks) * second
@@ -89,8 +94,9 @@ class InTime:
             max(link.late(query.bytes_at(cut)) for link in fleet.links) for cut in query.ends[:-1]
         ]
         latency = query.host[1] + busy + sum(late)
-        is_batch = query.objective is Objective.BATCH
-        return latency + (self._images * float(query.intervals[-1]) if is_batch else 0.0)
+        return latency + (
+            self._images * float(query.intervals.max(initial=0.0)) if is_batch else 0.0
+        )
 
     def _within(self, query: Query) -> _Plan | None:
         """The best within the query's limits on times, of which there are some."""

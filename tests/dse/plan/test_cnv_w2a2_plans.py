@@ -13,6 +13,7 @@ from dse.part_simulation import choose_images, simulate_part
 from dse.plan.chain import Chain
 from dse.plan.feasibility import broken_limits
 from dse.plan.fleet import Fleet
+from dse.plan.milp import solve_milp
 from dse.plan.problem import Objective, Problem
 from dse.plan.solve import Solution, solve
 from dse.plan_chains import estimated_chain, planned_folding
@@ -118,3 +119,13 @@ def test_simulation_confirms_the_interval_of_the_plan_by_throughput(
         assert interval == pytest.approx(planned * 100e6, rel=0.02)
         measured.append(interval)
     assert max(measured) == pytest.approx(plan.metrics.interval * 100e6, rel=0.02)
+
+
+@pytest.mark.parametrize("objective", [Objective.LATENCY, Objective.BATCH])
+def test_the_quickest_plan_of_all_foldings_is_the_milps(
+    network: Network, boards: Fleet, objective: Objective
+) -> None:
+    problem = Problem(estimated_chain(network, DEVICE), boards)
+    ours, theirs = solve(problem, objective), solve_milp(problem, objective)
+    assert (ours.method, ours.is_optimal, theirs.is_optimal) == ("labels", True, True)
+    assert ours.value == pytest.approx(theirs.value, rel=1e-5)
