@@ -6,8 +6,11 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,12 +69,14 @@ class LinearProgram:
         if seconds is not None:
             options["time_limit"] = seconds
         with _without_output():
-            found = milp(
-                factors,
-                integrality=np.array(self._integral),
-                bounds=Bounds(0, np.array(self._upper)),
-                constraints=LinearConstraint(matrix, np.array(self._low), np.array(self._high)),
-                options=options,
+            found = _in_a_thread(
+                lambda: milp(
+                    factors,
+                    integrality=np.array(self._integral),
+                    bounds=Bounds(0, np.array(self._upper)),
+                    constraints=LinearConstraint(matrix, np.array(self._low), np.array(self._high)),
+                    options=options,
+                )
             )
         bound = found.get("mip_dual_bound")
         return Answer(
@@ -79,6 +84,20 @@ class LinearProgram:
             float(bound) if bound is not None and np.isfinite(bound) else None,
             found.status == 2,
         )
+
+
+def _in_a_thread(work: Callable[[], Any]) -> Any:
+    """Python sees Ctrl-C in the main thread alone, and there not before the solver returns."""
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(work())
+        except BaseException as error:  # whatever it is, it is raised where it was asked
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result()
 
 
 @contextlib.contextmanager
