@@ -74,6 +74,8 @@ def test_a_plan_is_printed_and_written(weights: str) -> None:
     page = (out / "plan.html").read_text()
     for text in ("8 bytes per image", "split 0", "Pool_hls", "</svg>", "finn-estimate"):
         assert text in page
+    more = page.partition("What more would buy</h2>")[2].partition("</section>")[0]
+    assert "Source: finn-estimate" in more
     assert "http" not in page.replace("http-equiv", "")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     invoke("plan", "--weights", weights, "--folding", "auto", *arguments)
