@@ -52,8 +52,11 @@ def read_links(path: Path) -> MeasuredLinks:
         raise InputError(said, where=path, expected=str(VERSION))
     try:
         boards = tuple(str(board["name"]) for board in data["boards"])
-        links = tuple(_link(entry) for entry in data["hops"])
-        host = _link(data["host"])
+        # What processes of one machine send each other says little of boards.
+        emulated = any(board["emulated"] for board in data["boards"])
+        how = "measured between emulated boards" if emulated else "measured"
+        links = tuple(_link(entry, how) for entry in data["hops"])
+        host = _link(data["host"], how)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             "is damaged", where=path, expected="what `dse boards measure` wrote"
@@ -82,8 +85,9 @@ def with_links(fleet: Fleet, measured: MeasuredLinks) -> Fleet:
     return replace(fleet, links=links, host=measured.host)
 
 
-def _link(entry: Mapping[str, Any]) -> Link:
-    costs = {name: float(entry[name]) for name in ("message_s", "byte_s", "delay_s")}
-    if not all(math.isfinite(cost) and cost >= 0 for cost in costs.values()):
-        raise ValueError(costs)
-    return Link(f"{entry['from']} to {entry['to']}, measured", **costs)
+def _link(entry: Mapping[str, Any], how: str) -> Link:
+    costs = {name: entry[name] for name in ("message_s", "byte_s", "delay_s")}
+    for cost in costs.values():
+        if type(cost) not in (int, float) or not (math.isfinite(cost) and cost >= 0):
+            raise ValueError(costs)
+    return Link(f"{entry['from']} to {entry['to']}, {how}", **costs)

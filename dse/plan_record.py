@@ -196,7 +196,9 @@ def _notes(problem: Problem, solution: Solution) -> list[str]:
             "counts as nothing there: reserve for it (--reserve)."
         )
     if len({board.part for board in fleet.boards}) > 1:
-        notes.append("The counts are those of one device, for boards of several.")
+        notes.append(
+            f"The counts are those of {fleet.boards[0].part}, for boards of other devices, too."
+        )
     links = (*fleet.links, fleet.host)
     if all(link.is_ideal for link in links):
         notes.append("Links take no time here: none was given or measured (--link).")

@@ -92,6 +92,7 @@ def test_two_emulated_boards_are_measured_with_real_sockets(
     assert links.boards == ("emulated-0", "emulated-1")
     assert links.links[0].message_s == hop["message_s"]
     assert links.host.byte_s == data["host"]["byte_s"]
+    assert links.links[0].name == "emulated-0 to emulated-1, measured between emulated boards"
 
 
 def test_boards_that_were_measured_get_each_its_own_link() -> None:
@@ -121,6 +122,10 @@ def test_boards_that_were_measured_get_each_its_own_link() -> None:
         ({"boards": 3}, "is damaged"),
         (
             {"host": {"from": "a", "to": "b", "message_s": -1, "byte_s": 0, "delay_s": 0}},
+            "is damaged",
+        ),
+        (
+            {"host": {"from": "a", "to": "b", "message_s": True, "byte_s": "0", "delay_s": 0}},
             "is damaged",
         ),
     ],
