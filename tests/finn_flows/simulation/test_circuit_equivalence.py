@@ -32,8 +32,14 @@ _PARTS = [
     (None, PartName.WHOLE),
     *((Cut(layer), name) for layer in range(8) for name in (PartName.FIRST, PartName.SECOND)),
 ]
-#: What `make test` holds: the whole network, and both parts of the paper's split.
-_QUICK = {(None, PartName.WHOLE), (Cut(5), PartName.FIRST), (Cut(5), PartName.SECOND)}
+#: What `make test` holds: the whole network with both sets of weights, both parts of the paper's
+#: split with one.
+_QUICK = {
+    ("digits", None, PartName.WHOLE),
+    ("digits", Cut(5), PartName.FIRST),
+    ("digits", Cut(5), PartName.SECOND),
+    ("bnn-pynq", None, PartName.WHOLE),
+}
 
 
 @lru_cache(maxsize=2)
@@ -53,18 +59,19 @@ def _simulated(part: Part, images: np.ndarray, stalls: Stalls | None) -> Simulat
 
 
 @pytest.mark.parametrize(
-    ("cut", "name"),
+    ("weights", "cut", "name"),
     [
         pytest.param(
+            weights,
             cut,
             name,
-            id=f"{cut or 'unsplit'} {name}",
-            marks=() if (cut, name) in _QUICK else pytest.mark.slow,
+            id=f"{weights} {cut or 'unsplit'} {name}",
+            marks=() if (weights, cut, name) in _QUICK else pytest.mark.slow,
         )
+        for weights in ("digits", "bnn-pynq")
         for cut, name in _PARTS
     ],
 )
-@pytest.mark.parametrize("weights", ["digits", "bnn-pynq"])
 def test_every_part_of_every_split(
     weights: str, cut: Cut | None, name: PartName, request: pytest.FixtureRequest
 ) -> None:
