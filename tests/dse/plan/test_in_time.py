@@ -39,7 +39,8 @@ def assert_best_of_all(problem: Problem, told: str) -> int:
             told,
             objective,
         )
-        most = own.min() * 1.5
+        # No looser than the problem's own limit, within which all of these are.
+        most = min(own.min() * 1.5, own.max())
         limited = replace(problem, limits=replace(problem.limits, **{objective.value: most}))
         for other in (Objective.TRAFFIC, Objective.SCARCEST, Objective.BALANCE):
             found = InTime(Query.of(limited, other)).best()
