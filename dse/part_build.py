@@ -53,13 +53,6 @@ def folder_backend(
     return cast(FolderBackend, backend)
 
 
-def part_of_split(which: str) -> Literal["first", "second", "both"]:
-    """``which`` as :func:`parts_to_build` takes it. InputError for the number of another part."""
-    if which not in ("first", "second", "both"):
-        raise InputError(f"a split has no part {which}", choices=["1", "2", "both"])
-    return cast(Literal["first", "second", "both"], which)
-
-
 def parts_to_build(
     network: Network,
     cut: Cut | None,

@@ -15,6 +15,7 @@ from dse.cli.options import (
     hardware_options,
     json_option,
     network_options,
+    part_of_split,
     plan_option,
     refuse_beside_plan,
     single_cut_options,
@@ -85,7 +86,7 @@ def build(
     from dse.cut_choice import choose_cut
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
-    from dse.part_build import build_parts, folder_backend, part_of_split, parts_to_build
+    from dse.part_build import build_parts, folder_backend, parts_to_build
     from dse.plan_use import planned_device, use_plan
     from dse.planned_parts import chosen_parts, planned_parts
     from dse.progress import sweep_progress
@@ -95,6 +96,7 @@ def build(
     if plan is not None:
         refuse_beside_plan("split", "pool", "device", "clock_mhz", "folding")
         device, given = planned_device(plan, several=backend != "vivado")
+    wanted = part_of_split(which or "both") if plan is None else None
     cut = choose_cut(split, pool)
     if cut is None and plan is None and which is not None:
         raise click.UsageError("--part is a part of a split: give --split, too")
@@ -112,7 +114,7 @@ def build(
             for one in parts_to_build(
                 loaded.network,
                 cut,
-                part_of_split(which or "both"),
+                wanted or "both",
                 choose_folding(folding, loaded.network, loaded.folding),
                 part,
                 clock,

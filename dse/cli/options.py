@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -69,7 +69,8 @@ class Clock(click.ParamType[float]):
 class PartChoice(click.Choice[str]):
     """``first`` or ``1``, ``second`` or ``2``, and each of ``more``; gives the word.
 
-    ``planned``: also ``3`` and so on, the parts of a plan; gives the number as text.
+    ``planned``: also ``3`` and so on, the parts of a plan; gives the number as text, which
+    :func:`part_of_split` refuses where there is no plan.
     """
 
     def __init__(self, *more: str, planned: bool = False) -> None:
@@ -79,8 +80,20 @@ class PartChoice(click.Choice[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if self.planned and re.fullmatch("[3-9]|[1-9][0-9]{1,3}", str(value)):
             return str(value)
+        return self.word(value, param, ctx)
+
+    def word(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """``value`` as a part of a split; fails with the choices for any other."""
         word = super().convert(value, param, ctx)
         return _PART_NUMBERS.get(word, word)
+
+
+def part_of_split(which: str) -> Literal["first", "second", "both"]:
+    """The part of ``--part`` where there is no plan. BadParameter for the number of another."""
+    context = click.get_current_context()
+    (option,) = (one for one in context.command.params if one.name == "which")
+    assert isinstance(option.type, PartChoice)
+    return cast(Literal["first", "second", "both"], option.type.word(which, option, context))
 
 
 class NumberRange(click.FloatRange):

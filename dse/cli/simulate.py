@@ -15,6 +15,7 @@ from dse.cli.options import (
     hardware_options,
     json_option,
     network_options,
+    part_of_split,
     plan_option,
     refuse_beside_plan,
     single_cut_options,
@@ -116,7 +117,7 @@ def simulate(
     from dse.cut_choice import choose_cut
     from dse.device_choice import choose_device
     from dse.folding_choice import choose_folding
-    from dse.part_build import part_of_split, parts_to_build
+    from dse.part_build import parts_to_build
     from dse.part_simulation import choose_images, simulate_part
     from dse.plan_use import use_plan
     from dse.planned_parts import chosen_parts, images_into, planned_parts
@@ -125,6 +126,7 @@ def simulate(
 
     if plan is not None:
         refuse_beside_plan("split", "pool", "device", "board", "clock_mhz", "folding")
+    wanted = part_of_split(which or "first") if plan is None else None
     cut = choose_cut(split, pool)
     for given, needed, names in (
         (
@@ -159,7 +161,7 @@ def simulate(
         (part,) = parts_to_build(
             loaded.network,
             cut,
-            part_of_split(which or "first"),
+            wanted or "first",
             choose_folding(folding, loaded.network, loaded.folding),
             choose_device(device, board),
             clock_mhz,

@@ -65,8 +65,11 @@ def test_parts_are_called_alike_by_every_command(command: click.Command) -> None
     (option,) = (one for one in command.params if one.name == "which")
     for said, part in {"1": "first", "2": "second", "first": "first", "second": "second"}.items():
         assert option.type.convert(said, option, None) == part
-    with pytest.raises(click.BadParameter, match="second"):
-        option.type.convert("3", option, None)
+    out = ["--out", "out"] if any(one.name == "out" for one in command.params) else []
+    for number in ("0", "3", "12"):
+        wrong = CliRunner().invoke(command, ["--split", "5", "--part", number, *out])
+        assert wrong.exit_code == 2
+        assert f"'{number}' is not one of 'first', 'second'" in wrong.output
 
 
 @given(st.integers(1, 10**6).map(lambda thousandths: thousandths / 1000))
