@@ -70,8 +70,8 @@ def _nearest(problem: Problem, objective: Objective, found: list[Relaxation]) ->
     if not found:
         return None
     parts = found[0].parts
-    # A board more than there is, and there is no plan of this problem to show.
-    if found[0].limit == "boards" and problem.limits.boards is None:
+    # On a board more than there is: there is no plan of this problem to show.
+    if any(board >= len(problem.fleet.boards) for part in parts for board in part.boards):
         return None
     return Solution(parts, evaluate(problem, parts), objective, None, "labels")
 

@@ -124,3 +124,20 @@ def test_the_nearest_plan_is_a_plan_of_the_problem() -> None:
     assert evaluate(problem, plan.parts) == plan.metrics
     assert not plan.is_optimal
     assert [one.limit for one in broken_limits(problem, plan.parts)] == ["latency"]
+
+
+def test_a_board_to_be_added_is_on_no_plan_of_the_boards_there_are() -> None:
+    # Two big boards would do, as the only two used; there is one, behind a small one.
+    problem = problem_of(lut=120.0, limits=Limits(boards=2))
+    chain = replace(
+        problem.chain,
+        blocks=(*problem.chain.blocks, problem.chain.blocks[0]),
+        boundaries=(*problem.chain.boundaries, Boundary("split 2", 64)),
+    )
+    small, big = problem.fleet.boards
+    small = replace(small, capacity=(10.0, None, None, 10.0, None, None))
+    fleet = replace(problem.fleet, boards=(small, big))
+    error = refusal(replace(problem, chain=chain, fleet=fleet))
+    assert "3 boards (board 1 added), not 2" in str(error)
+    assert error.binding[0] == "boards"
+    assert error.nearest is None
