@@ -39,6 +39,7 @@ def simulated(*arguments: str) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.slow
 def test_the_whole_network_is_measured_and_compared(small: list[str]) -> None:
     data = simulated(*small)
     assert data["identical_to_network"] is True

@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "path",
     [
         # They train, or ask FINN for every folding: the first two stand for them in `make test`.
-        pytest.param(path, marks=pytest.mark.slow if path.stem[:2] in ("03", "04") else ())
+        pytest.param(path, marks=pytest.mark.slow if path.stem[:2] in ("01", "03", "04") else ())
         for path in NOTEBOOKS
     ],
     ids=lambda path: path.stem,

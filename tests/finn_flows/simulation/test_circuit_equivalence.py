@@ -32,13 +32,11 @@ _PARTS = [
     (None, PartName.WHOLE),
     *((Cut(layer), name) for layer in range(8) for name in (PartName.FIRST, PartName.SECOND)),
 ]
-#: What `make test` holds: the whole network with both sets of weights, both parts of the paper's
-#: split with one.
+#: What `make test` holds: the whole network, and both parts of the paper's split.
 _QUICK = {
     ("digits", None, PartName.WHOLE),
     ("digits", Cut(5), PartName.FIRST),
     ("digits", Cut(5), PartName.SECOND),
-    ("bnn-pynq", None, PartName.WHOLE),
 }
 
 

@@ -209,7 +209,16 @@ def test_a_model_is_compiled_once_and_published_whole(empty_cache: Path) -> None
     assert compile_circuit(small_part()).cached
 
 
-@pytest.mark.parametrize("damage", ["cut short", "another byte", "no facts", "facts of nonsense"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "another byte",
+        *(
+            pytest.param(damage, marks=pytest.mark.slow)
+            for damage in ("cut short", "no facts", "facts of nonsense")
+        ),
+    ],
+)
 def test_a_damaged_model_is_compiled_again(empty_cache: Path, damage: str) -> None:
     made = compile_circuit(small_part()).program
     facts, content = made.with_name("facts.json"), bytearray(made.read_bytes())
@@ -229,12 +238,14 @@ def test_a_damaged_model_is_compiled_again(empty_cache: Path, damage: str) -> No
     assert compile_circuit(small_part()).cached
 
 
+@pytest.mark.slow
 def test_a_damaged_runtime_is_compiled_again(empty_cache: Path) -> None:
     damaged = next(empty_cache.rglob("runtime.o"))
     damaged.write_bytes(damaged.read_bytes()[:1000])
     assert not compile_circuit(small_part()).cached
 
 
+@pytest.mark.slow
 def test_what_a_killed_compiler_left_is_removed(empty_cache: Path) -> None:
     program = compile_circuit(small_part()).program
     left = program.parent.with_name(f".making-{program.parent.name}") / "scratch"

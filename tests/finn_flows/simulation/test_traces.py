@@ -74,6 +74,7 @@ def test_a_trace_shows_as_many_levels_as_asked_for(tmp_path: Path) -> None:
         assert max(name.count(".") for name in names) == shown - 1
 
 
+@pytest.mark.slow
 def test_a_vcd_holds_the_time_around_one_image(tmp_path: Path) -> None:
     images = small_images(IMAGES)
     path = tmp_path / "frame.vcd"
@@ -88,6 +89,7 @@ def test_a_vcd_holds_the_time_around_one_image(tmp_path: Path) -> None:
     assert path.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_fst_and_vcd_agree(tmp_path: Path) -> None:
     images = small_images(IMAGES)
     simulate(small_part(), images, trace=tmp_path / "run.fst")
