@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dse.atomic_write import atomic_write
 from dse.deploy.board import Board
@@ -160,6 +159,8 @@ def measure_links(
 def fitted(source: str, target: str, samples: LinkSamples) -> MeasuredLink:
     """The costs, none below 0, whose relative differences from ``samples`` have the least squares:
     of ``stream`` from what a message takes, of ``seconds`` from how late one is."""
+    from scipy.optimize import nnls
+
     sizes = np.asarray(samples.sizes, dtype=np.float64)
     found = np.concatenate([samples.stream, samples.seconds])
     is_alone = np.repeat([0.0, 1.0], len(sizes))
@@ -168,22 +169,12 @@ def fitted(source: str, target: str, samples: LinkSamples) -> MeasuredLink:
     # below: it then weighs as a tenth of a microsecond does.
     scale = np.maximum(found, 1e-7)
     terms, wanted = terms / scale[:, None], found / scale
-    # The best without bounds if it keeps them, else the best with some of them 0.
-    best = np.zeros(3)
-    for count in (1, 2, 3):
-        for used in map(list, combinations(range(3), count)):
-            costs = np.zeros(3)
-            costs[used] = np.linalg.lstsq(terms[:, used], wanted, rcond=None)[0]
-            better = _squares(terms @ costs - wanted) < _squares(terms @ best - wanted)
-            if (costs >= 0).all() and better:
-                best = costs
+    # Of terms alike in size: a byte costs a thousandth of a message.
+    size_of_terms = np.linalg.norm(terms, axis=0)
+    best = nnls(terms / size_of_terms, wanted)[0] / size_of_terms
     message_s, byte_s, delay_s = map(float, best)
     misfit = float(np.max(np.abs(terms @ best - wanted)))
     return MeasuredLink(source, target, message_s, byte_s, delay_s, misfit, samples)
-
-
-def _squares(differences: NDArray[np.float64]) -> float:
-    return float(differences @ differences)
 
 
 def _boards(
