@@ -103,7 +103,7 @@ class DaskRun(Generic[Name]):
         """Start a task that a worker took along, if there is one and room for it."""
         for job in self._again:
             worker = self._kept_for(job) if job.goes_alone else self._workers.free()
-            if worker is not None and worker.busy < worker.slots:
+            if worker is not None:
                 self._again.remove(job)
                 self._submit(job, worker)
                 return True
